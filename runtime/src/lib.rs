@@ -13,3 +13,4 @@ mod residency;
 
 pub use addr::{BLOCK, PAGE};
 pub use error::{Error, OsError, Result};
+pub use kernel::*;
