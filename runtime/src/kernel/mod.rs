@@ -3,14 +3,20 @@
 mod args;
 #[cfg(test)]
 mod args_tests;
+mod check;
 mod encode;
+mod glsl_decl;
 mod layout;
 mod length;
+mod reflect;
 mod scope;
+#[cfg(test)]
+mod testdata;
 mod types;
 
 pub use args::{Access, In, InOut, Out, Reach};
 pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
+pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
 pub use types::{GpuStruct, Ptr};
 pub use vksvm_derive::{GpuStruct, KernelArgs};
