@@ -1,6 +1,7 @@
 //! Options of an `Svm` and the environment variables that set their defaults.
 
 use crate::error::{Error, Result};
+use crate::os::mapping::Backing;
 use std::time::Duration;
 
 /// How the device sees the heap.
@@ -18,17 +19,6 @@ pub enum Placement {
     Discrete,
 }
 
-/// What backs the heap's addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-#[non_exhaustive]
-pub enum Backing {
-    /// A memfd mapped twice: the program's view and the runtime's.
-    Memfd,
-    /// Private anonymous memory, for drivers that import nothing else.
-    Anonymous,
-}
 
 /// Options as they are in force: built by `SvmBuilder`.
 #[derive(Clone, Debug)]

@@ -29,7 +29,8 @@ pub(crate) struct Device {
 pub(crate) struct DeviceInfo {
     pub name: String,
     pub driver: String,
-    pub version: u32,
+    /// The Vulkan version, `major.minor.patch`.
+    pub version: String,
     pub is_cpu: bool,
     pub push_constants: usize,
     pub max_groups: [u32; 3],
@@ -128,7 +129,10 @@ impl DeviceInfo {
         DeviceInfo {
             name: candidate.name.clone(),
             driver,
-            version: candidate.version,
+            version: {
+                let v = candidate.properties.api_version;
+                format!("{}.{}.{}", vk::api_version_major(v), vk::api_version_minor(v), vk::api_version_patch(v))
+            },
             is_cpu: candidate.properties.device_type == vk::PhysicalDeviceType::CPU,
             push_constants: limits.max_push_constants_size as usize,
             max_groups: limits.max_compute_work_group_count,

@@ -30,7 +30,7 @@ pub(crate) use instance::Instance;
 pub(crate) use pipeline::{Pipeline, PipelineSource};
 pub(crate) use queue::{Queue, QueueOptions};
 pub(crate) use reaper::Reaper;
-pub(crate) use select::candidates;
+pub(crate) use select::{Candidate, candidates};
 pub(crate) use submit::VulkanQueue;
 pub(crate) use timing::{Timer, Timers};
 

@@ -341,7 +341,12 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Submits what is pending and waits for everything.
+    /// Waits for every launch issued so far.
+    pub fn wait_all(&self) -> Result<()> {
+        self.wait(self.issued.load(SeqCst), None)
+    }
+
+    /// Submits what is pending and waits for everything, for good.
     pub fn close(&self) {
         let _ = self.settle(self.issued.load(SeqCst));
         let s = self.lock();

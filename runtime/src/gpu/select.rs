@@ -12,7 +12,6 @@ use ash::vk;
 pub(crate) struct Candidate {
     pub raw: vk::PhysicalDevice,
     pub name: String,
-    pub version: u32,
     pub properties: vk::PhysicalDeviceProperties,
     pub features: Features,
     pub queue_family: u32,
@@ -108,7 +107,6 @@ fn inspect(
         Some((index, family)) if missing.is_empty() => Ok(Candidate {
             raw,
             name,
-            version,
             properties,
             features,
             queue_family: index as u32,

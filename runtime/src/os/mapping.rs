@@ -40,10 +40,13 @@ use std::sync::atomic::{Ordering, compiler_fence};
 /// this small (a few milliseconds each) get done between the ticks of any profiler or timer.
 const POPULATE_PIECE: usize = 16 << 20;
 
-/// Where a mapping's bytes come from.
+/// What backs the heap's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backing {
-    /// A memfd, mapped twice.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Backing {
+    /// A memfd, mapped twice: the program's view and the runtime's.
     Memfd,
     /// Private anonymous memory, mapped once, for drivers that import nothing else. Its pages cannot be revoked
     /// while the runtime still reads them.

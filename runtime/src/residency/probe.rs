@@ -6,10 +6,9 @@
 
 use crate::{
     addr::{BLOCK, DeviceAddr, Span},
-    config::Backing,
     error::{Error, Result},
     gpu::{Device, Import, PROBE_SPIRV, Pipeline, PipelineSource, Queue, QueueOptions, VulkanQueue, plan::Dispatch},
-    os::mapping::Mapping,
+    os::mapping::{Backing, Mapping},
 };
 use std::{sync::Arc, time::Duration};
 
