@@ -58,6 +58,20 @@ fn first_page(ptr: NonNull<u8>) -> usize {
     ptr.addr().get() / PAGE
 }
 
+/// What `work` returns, or a panic if it takes minutes: then something waits for ever.
+fn bounded<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, finished) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || done.send(work()));
+    match finished.recv_timeout(std::time::Duration::from_secs(180)) {
+        Ok(result) => result,
+        Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("still not done"),
+        Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(_) => unreachable!("it sends before it ends"),
+        },
+    }
+}
+
 #[test]
 fn options_that_make_no_sense_are_refused() {
     for segment in [0, BLOCK + PAGE] {
@@ -339,7 +353,7 @@ fn shrinking_gives_whole_pages_back_and_advises_moves() {
 fn in_a_child(test: &str, case: &str) -> std::process::Output {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", &format!("heap::allocator::tests::{test}"), "--nocapture"]).env("MISUSE", case);
-    child.output().unwrap()
+    bounded(move || child.output().unwrap())
 }
 
 #[test]

@@ -211,8 +211,10 @@ fn views_stay_out_of_children_and_a_memfds_out_of_core_dumps() {
     }
 }
 
-/// The signal that ends a forked child which reads the byte at `at`, or 0 if the read succeeds.
-fn signal_of_child_that_reads(at: NonNull<u8>) -> i32 {
+/// How a forked child ends that does `work`: its exit status, which is what `work` returns, or else its signal.
+///
+/// `work` must be async-signal-safe, in particular allocate nothing: other threads' locks stay locked in the child.
+fn end_of_child(work: impl FnOnce() -> i32) -> Result<i32, i32> {
     // SAFETY: the child calls nothing but async-signal-safe functions, so it does not matter what other threads held.
     let child = unsafe { libc::fork() };
     if child == 0 {
@@ -220,10 +222,9 @@ fn signal_of_child_that_reads(at: NonNull<u8>) -> i32 {
         unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
         // SAFETY: async-signal-safe. Bounds the parent's wait whatever happens here.
         unsafe { libc::alarm(20) };
-        // SAFETY: it may fault, which is what the test is about; nothing is made of the value.
-        unsafe { at.read_volatile() };
+        let status = work();
         // SAFETY: async-signal-safe; runs no destructors.
-        unsafe { libc::_exit(0) };
+        unsafe { libc::_exit(status) };
     }
     assert!(child > 0);
     let mut status = 0;
@@ -233,7 +234,7 @@ fn signal_of_child_that_reads(at: NonNull<u8>) -> i32 {
         pid => Ok(pid),
     });
     assert_eq!(waited, Ok(child));
-    if libc::WIFSIGNALED(status) { libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) }
+    if libc::WIFSIGNALED(status) { Err(libc::WTERMSIG(status)) } else { Ok(libc::WEXITSTATUS(status)) }
 }
 
 #[test]
@@ -242,13 +243,45 @@ fn a_forked_childs_touch_is_a_sigsegv() {
         let mapping = Mapping::new(BLOCK, BLOCK, backing).unwrap();
         for at in [mapping.user(0), mapping.user(BLOCK - 1), mapping.runtime(PAGE)] {
             write(at, 1);
-            assert_eq!(signal_of_child_that_reads(at), libc::SIGSEGV, "{backing:?}");
+            assert_eq!(end_of_child(|| i32::from(read(at))), Err(libc::SIGSEGV), "{backing:?}");
             assert_eq!(read(at), 1, "the parent keeps its memory");
         }
     }
     // Memory that is not a heap's: the child lives, so the faults above are the mapping's doing.
-    let byte = Box::new(1_u8);
-    assert_eq!(signal_of_child_that_reads(NonNull::from(&*byte)), 0);
+    let byte = Box::new(3_u8);
+    assert_eq!(end_of_child(|| i32::from(read(NonNull::from(&*byte)))), Ok(3));
+}
+
+#[test]
+fn a_forked_child_cannot_change_its_parents_memory() {
+    for backing in BOTH {
+        let mapping = Mapping::new(BLOCK, BLOCK, backing).unwrap();
+        write(mapping.user(PAGE), 1);
+        let refused = |result| matches!(result, Err(Error::Os { os: OsError(libc::EPERM), .. }));
+        // SAFETY: it must do nothing at all.
+        let child = end_of_child(|| i32::from(refused(unsafe { mapping.release(0..BLOCK) })));
+        assert_eq!((child, read(mapping.user(PAGE))), (Ok(1), 1), "{backing:?}");
+        let resident = mapping.resident();
+        assert_eq!(end_of_child(|| i32::from(refused(mapping.populate(0..BLOCK)))), Ok(1));
+        assert_eq!(mapping.resident(), resident);
+    }
+}
+
+#[test]
+fn a_forked_child_keeps_what_it_has_mapped_since() {
+    let mut mapping = Some(Mapping::new(BLOCK, BLOCK, Backing::Memfd).unwrap());
+    let at = mapping.as_ref().unwrap().user(0);
+    let child = end_of_child(|| {
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE);
+        // SAFETY: it maps only where nothing is.
+        if unsafe { mmap_anonymous(at.as_ptr().cast(), PAGE, access, flags) }.is_err() {
+            return 100;
+        }
+        write(at, 7);
+        drop(mapping.take());
+        i32::from(read(at))
+    });
+    assert_eq!(child, Ok(7));
 }
 
 #[test]

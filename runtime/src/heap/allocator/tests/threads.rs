@@ -81,21 +81,26 @@ fn exchange(heap: &Heap, rounds: usize, sizes: &[usize]) {
 #[test]
 fn threads_exchange_allocations() {
     for release_pages in [true, false] {
-        let heap = heap(32 * BLOCK, HeapOptions { release_pages, ..FREE_ALL });
-        // Law 9 for all threads at once.
-        heap.mapping().revoke(true);
-        exchange(&heap, 3000, &[64, 64, 500, 5_000, 200_000]);
+        bounded(move || {
+            let heap = heap(32 * BLOCK, HeapOptions { release_pages, ..FREE_ALL });
+            // Law 9 for all threads at once.
+            heap.mapping().revoke(true);
+            exchange(&heap, 3000, &[64, 64, 500, 5_000, 200_000]);
+        });
     }
 }
 
 #[test]
 fn threads_share_a_heap_that_is_too_small() {
-    let heap = heap(BLOCK, FREE_ALL);
-    exchange(&heap, 1500, &[40, 3_000, 30_000, 150_000]);
+    bounded(|| exchange(&heap(BLOCK, FREE_ALL), 1500, &[40, 3_000, 30_000, 150_000]));
 }
 
 #[test]
 fn no_two_threads_get_the_same_slot() {
+    bounded(take_slots);
+}
+
+fn take_slots() {
     let heap = heap(8 * BLOCK, FREE_ALL);
     let found: Vec<Vec<usize>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
@@ -119,6 +124,10 @@ fn no_two_threads_get_the_same_slot() {
 
 #[test]
 fn the_last_free_slots_serve_every_thread() {
+    bounded(take_the_last_slots);
+}
+
+fn take_the_last_slots() {
     let heap = heap(BLOCK, FREE_ALL);
     // One slab, of this thread's shard, and no page left.
     let page = first_page(heap.alloc(bytes_of(1000), false).unwrap());
