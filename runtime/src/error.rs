@@ -117,6 +117,16 @@ pub enum Error {
         /// The largest alignment possible.
         max: usize,
     },
+    /// More than a segment, where no allocation may cross segments.
+    #[error(
+        "cannot allocate {bytes} bytes: on this device no allocation crosses a segment of the heap, and a segment has {segment} bytes; split the data into smaller allocations"
+    )]
+    SegmentExceeded {
+        /// Bytes asked for.
+        bytes: usize,
+        /// Bytes in a segment.
+        segment: usize,
+    },
     /// An element count whose bytes no address space holds.
     #[error("cannot allocate {len} elements of {size} bytes: the total exceeds the address space")]
     CapacityOverflow {
@@ -240,7 +250,9 @@ pub enum Error {
         got: u64,
     },
     /// A `#[len]` expression that has no value for these arguments.
-    #[error("argument '{field}': its #[len({expression})] has no value for these arguments: {reason}; check the fields it is computed from")]
+    #[error(
+        "argument '{field}': its #[len({expression})] has no value for these arguments: {reason}; check the fields it is computed from"
+    )]
     BadLength {
         /// The field.
         field: &'static str,
@@ -250,7 +262,9 @@ pub enum Error {
         reason: &'static str,
     },
     /// A slice that starts where the shader's accesses would be misaligned.
-    #[error("argument '{field}' starts at {address:#x}, but the kernel's accesses need an alignment of {align} bytes; pass the slice from an element that is so aligned")]
+    #[error(
+        "argument '{field}' starts at {address:#x}, but the kernel's accesses need an alignment of {align} bytes; pass the slice from an element that is so aligned"
+    )]
     Misaligned {
         /// The field.
         field: &'static str,

@@ -5,9 +5,15 @@ mod args;
 mod args_tests;
 mod check;
 mod encode;
-mod glsl_decl;
+#[cfg(feature = "glsl")]
+mod glsl;
+mod grid;
+mod launch;
 mod layout;
 mod length;
+mod loader;
+mod owned;
+mod glsl_decl;
 mod reflect;
 mod scope;
 #[cfg(test)]
@@ -16,8 +22,15 @@ mod types;
 
 pub use args::{Access, In, InOut, Out, Reach};
 pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
+#[cfg(feature = "glsl")]
+pub use glsl::Glsl;
+pub use grid::Grid;
+pub use launch::Launch;
 pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
+pub use loader::{Kernel, Loader};
+pub use owned::Running;
+pub use scope::{Lent, Scope};
 pub use types::{GpuStruct, Ptr};
 pub use vksvm_derive::{GpuStruct, KernelArgs};
 

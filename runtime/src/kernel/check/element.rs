@@ -4,7 +4,7 @@ use crate::kernel::{
     layout::{Scalar, StructLayout, TypeLayout},
     reflect::{ConstantKind, MatrixOf, Reflection, Shape},
 };
-use spirv::Decoration;
+use rspirv::spirv::Decoration;
 use std::{any::TypeId, collections::HashSet};
 
 /// A difference: where, and what both sides have.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Error, Result};
 use element::{Elements, Layouts};
-use spirv::Decoration;
+use rspirv::spirv::Decoration;
 use std::fmt::Write;
 
 /// What the module says about an argument.

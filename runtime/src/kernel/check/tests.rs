@@ -141,9 +141,9 @@ fn a_store_to_a_readonly_block_counts_as_a_write() {
     let r = module(data::NODE_NAMED, "main");
     let Shape::Struct { members } = r.shape(r.block.unwrap()) else { panic!() };
     let Shape::Pointer { to, .. } = r.shape(members[1]) else { panic!() };
-    let decorate = [4 << 16 | spirv::Op::MemberDecorate as u32, to, 0, Decoration::NonWritable as u32];
+    let decorate = [4 << 16 | rspirv::spirv::Op::MemberDecorate as u32, to, 0, Decoration::NonWritable as u32];
     let mut at = 5;
-    while w[at] & 0xffff != spirv::Op::MemberDecorate as u32 {
+    while w[at] & 0xffff != rspirv::spirv::Op::MemberDecorate as u32 {
         at += (w[at] >> 16) as usize;
     }
     w.splice(at..at, decorate);

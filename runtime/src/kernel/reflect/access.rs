@@ -6,7 +6,7 @@
 
 use super::{constants::Constants, module::Module};
 use rspirv::dr::{Instruction, Operand};
-use spirv::{MemoryAccess, Op, StorageClass};
+use rspirv::spirv::{MemoryAccess, Op, StorageClass};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What is done through pointers of one kind.

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 use rspirv::dr::Operand;
-use spirv::{Decoration, Op};
+use rspirv::spirv::{Decoration, Op};
 use std::collections::{BTreeMap, HashMap};
 
 /// A value for a specialization constant.

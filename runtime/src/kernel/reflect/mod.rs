@@ -16,7 +16,7 @@ pub(crate) use types::{MatrixOf, Shape};
 use crate::{Error, Result};
 use module::{ids, invalid};
 use rspirv::dr::{Instruction, Operand};
-use spirv::{BuiltIn, Capability, Decoration, ExecutionMode, ExecutionModel, Op, StorageClass};
+use rspirv::spirv::{BuiltIn, Capability, Decoration, ExecutionMode, ExecutionModel, Op, StorageClass};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A module seen from one entry point: what it needs and what its argument block looks like. Whatever the entry point

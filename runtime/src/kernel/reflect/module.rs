@@ -8,7 +8,7 @@ use rspirv::{
     binary::{Consumer, ParseAction, Parser},
     dr::{Instruction, ModuleHeader, Operand},
 };
-use spirv::{Capability, Decoration, ExecutionMode, ExecutionModel, Op};
+use rspirv::spirv::{Capability, Decoration, ExecutionMode, ExecutionModel, Op};
 use std::collections::{HashMap, HashSet};
 
 /// Nesting of types beyond which a module is refused. Vulkan's own limit for structs is 255.
@@ -240,10 +240,10 @@ fn numbers(operands: &[Operand]) -> Vec<u32> {
 fn in_byte_order(words: &[u32]) -> Result<Vec<u32>> {
     match words.first() {
         None => invalid("it is empty"),
-        Some(&spirv::MAGIC_NUMBER) => Ok(words.to_vec()),
-        Some(w) if w.swap_bytes() == spirv::MAGIC_NUMBER => Ok(words.iter().map(|w| w.swap_bytes()).collect()),
+        Some(&rspirv::spirv::MAGIC_NUMBER) => Ok(words.to_vec()),
+        Some(w) if w.swap_bytes() == rspirv::spirv::MAGIC_NUMBER => Ok(words.iter().map(|w| w.swap_bytes()).collect()),
         Some(w) => {
-            invalid(format!("it starts with {w:#010x} instead of SPIR-V's magic number {:#010x}", spirv::MAGIC_NUMBER))
+            invalid(format!("it starts with {w:#010x} instead of SPIR-V's magic number {:#010x}", rspirv::spirv::MAGIC_NUMBER))
         }
     }
 }

@@ -262,7 +262,7 @@ proptest! {
 
     #[test]
     fn random_words_never_panic(tail in prop::collection::vec(any::<u32>(), 0..200)) {
-        let header = [spirv::MAGIC_NUMBER, 0x10500, 0, 1 << 20, 0];
+        let header = [rspirv::spirv::MAGIC_NUMBER, 0x10500, 0, 1 << 20, 0];
         let w: Vec<u32> = header.into_iter().chain(tail).collect();
         let _ = Reflection::new(&w, "main", &BTreeMap::new());
     }

@@ -5,7 +5,7 @@ use super::{
     module::{Module, ids},
 };
 use rspirv::dr::Operand;
-use spirv::{Decoration, Op, StorageClass};
+use rspirv::spirv::{Decoration, Op, StorageClass};
 use std::collections::HashMap;
 
 /// What a type is. Ids are of types; a length is `None` where it is not known.
