@@ -358,3 +358,39 @@ fn pointers_without_a_block_have_elements_too() {
     args[0].kind = ArgKind::Slice { access: Access::In, element: f32::LAYOUT };
     assert!(matches!(check("small", &r, &args), Err(Error::WritesInput { .. })));
 }
+
+#[derive(KernelArgs)]
+#[allow(dead_code)]
+struct Prelude<'a> {
+    a: In<'a, u8>,
+    b: Out<'a, i8>,
+    c: In<'a, u16>,
+    d: InOut<'a, i16>,
+    e: In<'a, u64>,
+    f: Out<'a, i64>,
+    g: In<'a, f64>,
+    h: Out<'a, [f64; 2]>,
+    i: In<'a, [u64; 2]>,
+    j: Out<'a, [i64; 2]>,
+    k: In<'a, u32>,
+    l: Out<'a, i32>,
+    m: In<'a, [u32; 4]>,
+    n: Out<'a, [i32; 4]>,
+    o: In<'a, [f32; 4]>,
+    p: InOut<'a, f32>,
+}
+
+#[test]
+fn the_preludes_references_are_the_types_that_they_name() {
+    let r = module(data::PRELUDE, "main");
+    let facts = check("main", &r, &Prelude::layout()).unwrap();
+    let alignments: Vec<_> = facts.iter().map(|f| f.alignment).collect();
+    assert_eq!(alignments, [1, 1, 2, 2, 8, 8, 8, 16, 16, 16, 4, 4, 16, 16, 16, 4]);
+    // What says `_in` may be passed as In, what says another may not.
+    for (i, arg) in Prelude::layout().iter().enumerate() {
+        let ArgKind::Slice { access, element } = arg.kind else { panic!() };
+        let mut args = Prelude::layout();
+        args[i].kind = ArgKind::Slice { access: Access::In, element };
+        assert_eq!(check("main", &r, &args).is_ok(), access == Access::In, "{}", arg.name);
+    }
+}

@@ -1,4 +1,8 @@
 //! Types that the test shaders share, and the shaders.
+//!
+//! The `.spv` files are compiled from the sources beside them: `node_named.spv` by glslangValidator without
+//! optimisation, `entries.spv` by spirv-as, the others as the project compiles its kernels (shaderc, Vulkan 1.2,
+//! optimised for performance), all with this folder and the one above on the include path.
 
 use super::{check::check, reflect::Reflection};
 use crate::{ArgLayout, GpuStruct, In, InOut, KernelArgs, Out, Ptr};
@@ -88,6 +92,7 @@ pub(crate) const ADDRESS: &[u8] = include_bytes!("address.spv");
 pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("descriptors.spv");
 pub(crate) const BLOCKS: &[u8] = include_bytes!("blocks.spv");
 pub(crate) const HEADED: &[u8] = include_bytes!("headed.spv");
+pub(crate) const PRELUDE: &[u8] = include_bytes!("prelude.spv");
 pub(crate) const ENTRIES: &[u8] = include_bytes!("entries.spv");
 
 pub(crate) fn words(spirv: &[u8]) -> Vec<u32> {
