@@ -242,6 +242,7 @@ struct Blocks<'a> {
     members: InOut<'a, data::Members>,
     partly: InOut<'a, data::Members>,
     halves: In<'a, u16>,
+    one: InOut<'a, [f32; 4]>,
 }
 
 fn blocks(name: &str, to: Access, of: TypeLayout) -> Result<Vec<ArgFacts>> {
@@ -293,6 +294,18 @@ fn blocks_that_are_no_arrays() {
 }
 
 #[test]
+fn a_struct_of_one_field_is_its_field_or_holds_it() {
+    let one = |layout| blocks("one", Access::InOut, layout);
+    one(data::Wrapped::<[f32; 4]>::LAYOUT).unwrap();
+    assert_eq!(layout(one(data::Wrapped::<[u32; 4]>::LAYOUT)).0, "Wrapped<[u32; 4]>.inner");
+    one(data::Quad::LAYOUT).unwrap();
+    assert!(layout(one(<[f32; 3]>::LAYOUT)).1.contains("[f32; 3] in Rust, but 4 of float32_t"));
+    // A block of one struct: the struct, or a struct that holds it.
+    blocks("single", Access::Out, data::Wrapped::<data::RowPose>::LAYOUT).unwrap();
+    assert!(blocks("single", Access::Out, data::Wrapped::<data::Pose>::LAYOUT).is_err());
+}
+
+#[test]
 fn one_writable_member_makes_a_block_writable() {
     let e = blocks("partly", Access::In, data::Members::LAYOUT).unwrap_err();
     assert!(matches!(&e, Error::WritesInput { field, .. } if field == "partly"), "{e}");
@@ -338,6 +351,25 @@ fn addresses_as_numbers_are_followed_back_to_their_argument() {
         let e = check("main", &r, &args).unwrap_err();
         assert!(matches!(&e, Error::WritesInput { field, .. } if field == block), "{e}");
     }
+}
+
+#[test]
+fn members_may_be_declared_in_any_order() {
+    // The offsets of the first two members change places.
+    let block = module(data::ADDRESS, "main").block.unwrap();
+    let mut w = words(data::ADDRESS);
+    let mut at = 5;
+    while at < w.len() {
+        let is_offset = w[at] == 5 << 16 | rspirv::spirv::Op::MemberDecorate as u32
+            && (w[at + 1], w[at + 3]) == (block, Decoration::Offset as u32);
+        if is_offset && w[at + 2] < 2 {
+            w[at + 4] = 8 - w[at + 4];
+        }
+        at += (w[at] >> 16) as usize;
+    }
+    let r = Reflection::new(&w, "main", &BTreeMap::new()).unwrap();
+    let facts = check("main", &r, &Addresses::layout()).unwrap();
+    assert_eq!((facts[0].alignment, facts[1].alignment), (4, 16), "the second is the shader's first");
 }
 
 #[derive(KernelArgs)]

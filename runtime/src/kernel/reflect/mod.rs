@@ -9,7 +9,7 @@ mod types;
 mod tests;
 
 pub(crate) use access::Accesses;
-pub(crate) use constants::{ConstantKind, Constants, Override, SpecConstant};
+pub(crate) use constants::{ConstantKind, Constants, Override};
 pub(crate) use module::Module;
 pub(crate) use types::{MatrixOf, Shape};
 
@@ -23,8 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// does not reach does not count.
 #[derive(Debug)]
 pub(crate) struct Reflection {
-    /// The entry point's name.
-    pub entry: String,
     /// Invocations in a workgroup, with the specialization applied.
     pub local_size: [u32; 3],
     /// Declared by the module.
@@ -78,8 +76,7 @@ impl Reflection {
         let local_size = local_size(&module, &constants, function)?;
         let accesses = Accesses::find(&module, &constants, &body);
         let capabilities = module.capabilities.clone();
-        let entry = entry.to_string();
-        Ok(Reflection { entry, local_size, capabilities, shared_bytes: shared, block, accesses, module, constants })
+        Ok(Reflection { local_size, capabilities, shared_bytes: shared, block, accesses, module, constants })
     }
 
     /// What a type is.
@@ -94,11 +91,6 @@ impl Reflection {
         size.and_then(|s| usize::try_from(s).ok())
     }
 
-    /// The specialization constants that the module has.
-    #[allow(dead_code)]
-    pub fn specialization(&self) -> &[SpecConstant] {
-        &self.constants.specialized
-    }
 }
 
 fn entry_function(module: &Module, name: &str) -> Result<u32> {

@@ -16,14 +16,13 @@ fn specialized<const N: usize>(values: [(u32, Override); N]) -> Result<Reflectio
 fn a_module_says_what_it_needs() {
     for spirv in [data::NODE, data::NODE_NAMED] {
         let r = reflect(spirv, "main").unwrap();
-        assert_eq!(r.entry, "main");
         assert_eq!(r.local_size, [8, 4, 1]);
         assert_eq!(r.shared_bytes, Some(0));
         assert!(r.block.is_some());
         for c in [Capability::PhysicalStorageBufferAddresses, Capability::Int64, Capability::Float64] {
             assert!(r.capabilities.contains(&c), "{c:?}");
         }
-        assert!(r.specialization().is_empty());
+        assert!(r.constants.specialized.is_empty());
     }
 }
 
@@ -41,7 +40,7 @@ fn sizes_follow_specialization() {
 #[test]
 fn constants_are_listed_with_their_kind() {
     let r = specialized([]).unwrap();
-    let mut seen: Vec<_> = r.specialization().iter().map(|c| (c.spec_id, c.kind, c.kind.size())).collect();
+    let mut seen: Vec<_> = r.constants.specialized.iter().map(|c| (c.spec_id, c.kind, c.kind.size())).collect();
     seen.sort_by_key(|c| c.0);
     let int = |signed| ConstantKind::Int { bits: 32, signed };
     let expected = [

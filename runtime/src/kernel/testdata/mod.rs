@@ -75,6 +75,21 @@ pub(crate) struct RowPose {
     pub uv: [[f32; 2]; 2],
 }
 
+/// A vec4 as Rust programs write one.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+pub(crate) struct Quad {
+    pub xyz: Xyz,
+    pub w: f32,
+}
+
+/// One field.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+pub(crate) struct Wrapped<T> {
+    pub inner: T,
+}
+
 /// blocks.comp's Members and Partly: the block is the element.
 #[derive(Clone, Copy, GpuStruct)]
 #[repr(C)]
