@@ -85,7 +85,6 @@ pub struct Encoder<'a> {
     bad: Option<Error>,
 }
 
-#[allow(dead_code)]
 impl<'a> Encoder<'a> {
     pub(crate) fn new() -> Self {
         Encoder { bytes: [0; CAPACITY], len: 0, uses: SmallVec::new(), arguments: 0, bad: None }

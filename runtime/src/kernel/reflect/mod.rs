@@ -95,7 +95,6 @@ impl Reflection {
     }
 
     /// The specialization constants that the module has.
-    #[allow(dead_code)]
     pub fn specialization(&self) -> &[SpecConstant] {
         &self.constants.specialized
     }
