@@ -4,6 +4,7 @@ mod apt;
 mod apt_sources;
 mod mesa;
 mod os_release;
+mod package;
 mod probe;
 mod process;
 mod programs;

@@ -12,7 +12,7 @@
 
 use std::ffi::{CStr, OsString};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use ash::vk;
 use serde::{Deserialize, Serialize};
 
@@ -89,9 +89,15 @@ impl std::fmt::Display for MesaVersion {
 /// Asks in a child process, in this environment and `env`. An error says why there is no answer.
 pub fn vulkan(env: &[(&'static str, OsString)]) -> Result<Vulkan> {
     // The link to our own file stays good when a build replaces that file.
-    let answer = Cmd::new("/proc/self/exe").arg(SUBCOMMAND).envs(env).limit(LIMIT).output()?;
-    // Layers and drivers may print before the answer, which is the last line.
-    serde_json::from_str(answer.lines().last().unwrap_or_default()).context("the Vulkan probe gave no answer")
+    let ended = Cmd::new("/proc/self/exe").arg(SUBCOMMAND).envs(env).limit(LIMIT).run_kept()?;
+    // Layers and drivers may print before the answer, which is the last line, and around the error.
+    if let Some(answer) = ended.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()) {
+        return Ok(answer);
+    }
+    match ended.stderr.lines().find_map(|line| line.strip_prefix("error: ")) {
+        Some(error) => bail!("{error}"),
+        None => bail!("{}", ended.check().err().context("the Vulkan probe gave no answer")?),
+    }
 }
 
 /// The child's part: prints a [`Vulkan`] as a line of JSON.
@@ -102,7 +108,7 @@ pub fn answer() -> Result<()> {
 
 fn look() -> Result<Vulkan> {
     // SAFETY: loading runs the initialisers of the Vulkan loader that the system's linker finds, as every Vulkan program does.
-    let entry = unsafe { ash::Entry::load() }.context("cannot load the Vulkan loader")?;
+    let entry = unsafe { ash::Entry::load() }.map_err(|error| anyhow!("cannot load the Vulkan loader: {error}"))?;
     // SAFETY: the loader is loaded; the call has no other precondition.
     let layers = unsafe { entry.enumerate_instance_layer_properties() }.context("cannot list Vulkan's layers")?;
     let validation = layers.iter().any(|layer| layer.layer_name_as_c_str() == Ok(VALIDATION));

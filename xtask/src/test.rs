@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
     mesa::Mesa,
+    package,
     process::{Cmd, Ended},
     programs::{WORKLOADS, samples},
     setup,
@@ -88,7 +89,9 @@ pub fn test(full: bool, only: Option<&str>) -> Result<()> {
     if let Err(error) = &outcome {
         println!("\n{error:#}");
     }
-    println!("\n{tally}");
+    if steps.iter().any(|step| matches!(step.work, Work::Tests(_))) {
+        println!("\n{tally}");
+    }
     // The message is above, before the tally, which has to be the last line.
     outcome.map_err(|_| anyhow!("the tests failed"))
 }
@@ -110,10 +113,7 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
     for mesa in mesas {
         step(&format!("workloads-{}", mesa.name), Work::Workloads(mesa.clone()));
     }
-    // Both in one call: cargo then builds the packaged vksvm against the packaged, unpublished vksvm-derive. Files that
-    // are not committed yet are no fault while developing.
-    let package = ["package", "--allow-dirty", "--package", "vksvm-derive", "--package", "vksvm"];
-    step("package", Work::Command(cargo(&package, BUILD)));
+    step("package", Work::Check(|| package::check(&crate::root(), &crate::target())));
     step("manifest", Work::Check(|| manifest::check(&crate::root())));
     step("includes", Work::Check(check_includes));
     step("tracked-files", Work::Check(|| tracked_files::check(&crate::root())));
