@@ -11,7 +11,7 @@ pub const WORKLOADS: [&str; 4] = ["run", "all", "--placement", "unified"];
 
 /// svm-samples on these drivers, built with the profile of the tests, so that nothing is built twice.
 pub fn samples(mesa: &Mesa) -> Cmd {
-    let run = ["run", "--quiet", "--package", "vksvm-samples", "--bin", "svm-samples", "--"];
+    let run = ["run", "--package", "vksvm-samples", "--bin", "svm-samples", "--"];
     Cmd::cargo().args(run).envs(&mesa.env)
 }
 

@@ -51,7 +51,10 @@ fn refused_words(root: &Path) -> BTreeSet<String> {
         let config = cargo_home.as_ref().and_then(|dir| fs::read_to_string(dir.join(name)).ok());
         uris.extend(config.unwrap_or_default().split(['"', '\'']).map(str::to_owned));
     }
-    let is_source = |name: &str| name.to_ascii_lowercase().ends_with("_proxy") || name.starts_with("CARGO_");
+    let cargo = ["CARGO_REGISTRIES_", "CARGO_SOURCE_", "CARGO_HTTP_"];
+    let is_source = |name: &str| {
+        name.to_ascii_lowercase().ends_with("_proxy") || cargo.iter().any(|prefix| name.starts_with(prefix))
+    };
     uris.extend(std::env::vars().filter(|(name, _)| is_source(name)).map(|(_, value)| value));
     words.extend(uris.iter().filter_map(|uri| host(uri)).filter(|host| !is_public_forge(host)));
     words

@@ -43,7 +43,7 @@ pub fn generate_includes(root: &Path, check: bool) -> Result<Vec<String>> {
         let _ = fs::remove_dir_all(&out);
     }
     fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-    let generate = ["run", "--quiet", "--package", "vksvm-samples", "--bin", "svm-samples", "--", "glsl", "--out"];
+    let generate = ["run", "--package", "vksvm-samples", "--bin", "svm-samples", "--", "glsl", "--out"];
     let generated = Cmd::cargo().args(generate).arg(&out).limit(900).run();
     generated.context("`svm-samples glsl` writes the includes of shared Rust types, and it failed")?;
     if !check {
