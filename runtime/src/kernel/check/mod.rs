@@ -178,9 +178,8 @@ impl Check<'_> {
 
     /// The alignment that the slice's address must have.
     fn slice(&self, m: &Member, access: Access, element: &TypeLayout) -> Result<u32> {
-        let writes = |block: String| {
-            Err(Error::WritesInput { kernel: self.kernel.into(), field: self.arg.name.into(), block })
-        };
+        let writes =
+            |block: String| Err(Error::WritesInput { kernel: self.kernel.into(), field: self.arg.name.into(), block });
         match self.module.shape(m.ty) {
             Shape::Pointer { to, stride } => {
                 let touch = self.module.accesses.through(to);

@@ -107,7 +107,10 @@ fn entry_function(module: &Module, name: &str) -> Result<u32> {
         return Err(Error::NoEntryPoint { entry: name.into(), found });
     };
     if !module.functions.contains_key(&entry.function) {
-        return invalid(format!("entry point '{name}' names function %{}, which the module does not have", entry.function));
+        return invalid(format!(
+            "entry point '{name}' names function %{}, which the module does not have",
+            entry.function
+        ));
     }
     Ok(entry.function)
 }
@@ -176,9 +179,10 @@ fn resource(module: &Module, id: u32, ty: u32, class: StorageClass) -> String {
 fn local_size(module: &Module, constants: &Constants, function: u32) -> Result<[u32; 3]> {
     let computed = || invalid("its workgroup size is computed from constants in a way that vksvm does not follow");
     let value = |id: &u32| constants.value(*id).and_then(|v| u32::try_from(v).ok());
-    let built_in = module.order.iter().find(|id| {
-        module.decoration(**id, Decoration::BuiltIn) == Some(&[BuiltIn::WorkgroupSize as u32])
-    });
+    let built_in = module
+        .order
+        .iter()
+        .find(|id| module.decoration(**id, Decoration::BuiltIn) == Some(&[BuiltIn::WorkgroupSize as u32]));
     let size = if let Some(id) = built_in {
         match constants.parts(*id) {
             Some([x, y, z]) => [x, y, z].map(value),

@@ -242,7 +242,9 @@ fn in_byte_order(words: &[u32]) -> Result<Vec<u32>> {
         None => invalid("it is empty"),
         Some(&rspirv::spirv::MAGIC_NUMBER) => Ok(words.to_vec()),
         Some(w) if w.swap_bytes() == rspirv::spirv::MAGIC_NUMBER => Ok(words.iter().map(|w| w.swap_bytes()).collect()),
-        Some(w) => invalid(format!("it starts with {w:#010x} instead of SPIR-V's magic number {:#010x}", rspirv::spirv::MAGIC_NUMBER)),
+        Some(w) => {
+            invalid(format!("it starts with {w:#010x} instead of SPIR-V's magic number {:#010x}", rspirv::spirv::MAGIC_NUMBER))
+        }
     }
 }
 
