@@ -119,7 +119,7 @@ impl Row {
 /// The table, the problems, the pictures and a closing line.
 pub fn report(rows: &[Row], capabilities: &Capabilities) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["workload", "size", "launches", "kernel time", "wall time", "verified"]);
     for row in rows {
         let verified = match (&row.cells, &row.problem) {

@@ -1,5 +1,11 @@
 //! Breadth-first search over nodes that hold pointers to pointers. The device follows them, and links the tree of
 //! parents that the CPU then checks by following pointers too.
+//!
+//! # Safety
+//! Loading a kernel vouches for its shader: in bounds, as declared and free of races for all arguments that the
+//! argument struct accepts. Its launch vouches for the pointers that the device follows.
+
+#![allow(unsafe_code)]
 
 use super::{Job, Meter, Outcome, Workload, grouped, row_of_groups};
 use crate::{kernels, types::Node};
