@@ -186,6 +186,7 @@ impl Heap {
     }
 
     /// The segment that an address lies in, or `None` outside of the heap.
+    #[cfg(test)]
     pub(crate) fn segment_of(&self, address: u64) -> Option<usize> {
         let Span { start, end } = self.span();
         (start..end).contains(&address).then(|| (address - start) as usize / self.options.segment)
@@ -197,13 +198,9 @@ impl Heap {
     }
 
     /// The memory under the heap.
+    #[cfg(test)]
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
-    }
-
-    /// How the heap was set up.
-    pub(crate) fn options(&self) -> HeapOptions {
-        self.options
     }
 
     /// Live allocations, and the bytes that their layouts ask for. Exact when no other thread allocates or frees.

@@ -40,6 +40,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Bytes that one `fallocate` populates. A pending signal makes the call undo its work and return EINTR; pieces
 /// this small (a few milliseconds each) get done between the ticks of any profiler or timer.
+#[allow(dead_code, reason = "revoking needs it: pages are populated before their first revocation")]
 const POPULATE_PIECE: usize = 16 << 20;
 
 /// What backs the heap's addresses.
@@ -108,6 +109,7 @@ impl Mapping {
     }
 
     /// Where the runtime view starts.
+    #[cfg(test)]
     pub(crate) fn runtime_base(&self) -> usize {
         self.runtime.as_ref().unwrap_or(&self.user).base
     }
@@ -138,6 +140,7 @@ impl Mapping {
     /// # Panics
     ///
     /// If `range` reaches outside the mapping.
+    #[allow(dead_code, reason = "revoking needs it: pages are populated before their first revocation")]
     pub(crate) fn populate(&self, range: Range<usize>) -> Result<()> {
         self.check(&range);
         const DOING: &str = "giving heap pages their memory";

@@ -233,6 +233,36 @@ fn offsets_and_sizes_of_a_struct_are_compared() {
     assert_eq!(over.0, "Node.flag");
 }
 
+#[test]
+fn a_value_beyond_its_rust_struct_is_refused() {
+    let short = data::Wrapped::<f32>::LAYOUT;
+    let e = changed("pair", |a| (a.kind, a.size) = (ArgKind::Value(short), 4)).unwrap_err();
+    let Error::LayoutMismatch { reason, .. } = &e else { panic!("{e}") };
+    assert!(reason.contains("member 'pad0_' (uint32_t) at offset 4, beyond the 4 bytes that Wrapped has"), "{reason}");
+}
+
+#[test]
+fn members_that_overlap_are_refused() {
+    // The padding at Node's end moves over `degree`.
+    let good = words(data::NODE_NAMED);
+    let end = size_of::<Node>() as u32 - 7;
+    let mut w = good.clone();
+    let mut at = 5;
+    while at < w.len() {
+        let is_offset = w[at] == 5 << 16 | rspirv::spirv::Op::MemberDecorate as u32;
+        if is_offset && w[at + 3] == Decoration::Offset as u32 && w[at + 4] == end {
+            w[at + 4] = 9;
+        }
+        at += (w[at] >> 16) as usize;
+    }
+    assert_ne!(w, good);
+    let r = Reflection::new(&w, "main", &BTreeMap::new()).unwrap();
+    let (path, reason) = layout(check("main", &r, &NodeArgs::layout()));
+    // Through the pointers to pointers, which are looked at first.
+    assert_eq!(path, "Node.edges->->degree");
+    assert!(reason.contains("where the shader's struct has member") && reason.contains("at 9 too"), "{reason}");
+}
+
 #[derive(KernelArgs)]
 #[allow(dead_code)]
 struct Blocks<'a> {
@@ -243,6 +273,7 @@ struct Blocks<'a> {
     partly: InOut<'a, data::Members>,
     halves: In<'a, u16>,
     one: InOut<'a, [f32; 4]>,
+    columns: InOut<'a, [data::Column; 3]>,
 }
 
 fn blocks(name: &str, to: Access, of: TypeLayout) -> Result<Vec<ArgFacts>> {
@@ -279,6 +310,14 @@ fn matrices_are_compared_as_they_lie_in_memory() {
     flat("single", <[f32; 6]>::LAYOUT).unwrap();
     assert_eq!(layout(flat("poses", <[u32; 6]>::LAYOUT)).0, "Node.turn");
     assert_eq!(layout(flat("poses", <[f32; 5]>::LAYOUT)).0, "Node.turn");
+}
+
+#[test]
+fn a_matrix_with_gaps_is_no_packed_matrix() {
+    // Nine numbers, 48 bytes, at other offsets than the shader has them.
+    let (path, reason) = layout(blocks("columns", Access::InOut, data::Wrapped::<data::Nine>::LAYOUT));
+    assert_eq!(path, "Wrapped<Nine>");
+    assert!(reason.contains("3 runs of 3 float32_t, 16 bytes apart"), "{reason}");
 }
 
 #[test]

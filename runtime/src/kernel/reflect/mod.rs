@@ -90,7 +90,6 @@ impl Reflection {
         let size = matrix.and_then(|m| m.size(self.constants.size(m.number)?)).or_else(|| self.constants.size(member));
         size.and_then(|s| usize::try_from(s).ok())
     }
-
 }
 
 fn entry_function(module: &Module, name: &str) -> Result<u32> {

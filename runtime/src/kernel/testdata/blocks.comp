@@ -13,6 +13,7 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Members { fl
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Partly { readonly float a; uint b; };
 layout(buffer_reference, scalar, buffer_reference_align = 2) readonly buffer Halves { float16_t v[]; };
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer One { vec4 v; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Columns { mat3 v[]; };
 layout(push_constant, scalar) uniform Args {
     Poses poses;
     Fixed fixed_;
@@ -21,6 +22,7 @@ layout(push_constant, scalar) uniform Args {
     Partly partly;
     Halves halves;
     One one;
+    Columns columns;
 } args;
 void main() {
     uint i = gl_GlobalInvocationID.x;
@@ -30,5 +32,5 @@ void main() {
     args.single.pose = p;
     args.members.a = args.partly.a;
     args.members.b = args.partly.b;
-    args.members.a += float(args.halves.v[i]) + args.one.v.x;
+    args.members.a += float(args.halves.v[i]) + args.one.v.x + args.columns.v[i][1][2];
 }

@@ -83,6 +83,20 @@ pub(crate) struct Quad {
     pub w: f32,
 }
 
+/// A column of a mat3 in the layout std430.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C, align(16))]
+pub(crate) struct Column {
+    pub xyz: [f32; 3],
+}
+
+/// As many numbers as a mat3 has in as many bytes.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C, align(16))]
+pub(crate) struct Nine {
+    pub numbers: [f32; 9],
+}
+
 /// One field.
 #[derive(Clone, Copy, GpuStruct)]
 #[repr(C)]

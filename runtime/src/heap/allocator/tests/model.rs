@@ -69,7 +69,7 @@ fn check_place(heap: &Heap, live: &[Live], new: &Live) -> Result<(), TestCaseErr
         );
         prop_assert_ne!(new.ptr, other.ptr);
     }
-    if !heap.options().cross_segments && !range.is_empty() {
+    if !heap.options.cross_segments && !range.is_empty() {
         let segment = |address: usize| heap.segment_of(address as u64);
         prop_assert_eq!(segment(range.start), segment(range.end - 1), "{:?} crosses a segment", new);
     }
