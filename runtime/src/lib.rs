@@ -4,12 +4,41 @@
 extern crate self as vksvm;
 
 mod addr;
+mod builder;
+mod capabilities;
+mod config;
 mod error;
 mod gpu;
 mod heap;
 mod kernel;
 mod os;
 mod residency;
+mod stats;
 
 pub use addr::{BLOCK, PAGE};
+pub use builder::SvmBuilder;
+pub use capabilities::{Capabilities, Probe};
+pub use config::Placement;
 pub use error::{Error, OsError, Result};
+pub use heap::{Svm, SvmAlloc, SvmBox, SvmVec};
+pub use os::mapping::Backing;
+pub use stats::Stats;
+
+/// What this project's own tests reach in with. No stability promise.
+#[cfg(feature = "seam")]
+pub mod seam {
+    pub use crate::{
+        addr::Span,
+        gpu::{
+            call::{Call, Failures},
+            plan::{Batch, Dispatch, QueueDevice, Step, Use},
+            validation::messages as validation_messages,
+        },
+    };
+    /// Vulkan's results, for [`Failures::fail`].
+    pub use ash::vk::Result as VkResult;
+    use std::sync::Arc;
+
+    /// Puts a test's device around the real one.
+    pub type WrapQueue = dyn Fn(Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> + Send + Sync;
+}

@@ -1,1 +1,38 @@
-//! gpu
+//! The Vulkan device: the only importer of ash.
+//!
+//! From the outside in: [`Instance`] and [`candidates`] find a device, [`Device`] is one, [`Import`] shows it host
+//! memory, [`Pipeline`] is code on it, and [`Queue`] orders launches, which [`VulkanQueue`] carries out. Calls that can
+//! fail go through [`call`], where their results become errors and tests make them fail.
+//!
+//! # Safety
+//! Vulkan's valid-usage rules are kept here and nowhere else. Three invariants carry most of them: whatever is made from
+//! a device holds an `Arc` of it; the queue and its command pool are used under the queue's lock only; what a submission
+//! uses (pipelines, queries) is held by the queue until the submission has ended.
+#![allow(unsafe_code)]
+
+pub(crate) mod call;
+mod device;
+mod features;
+mod import;
+mod instance;
+mod pipeline;
+pub(crate) mod plan;
+mod queue;
+mod reaper;
+mod select;
+mod submit;
+mod timing;
+pub(crate) mod validation;
+
+pub(crate) use device::{Device, DeviceInfo};
+pub(crate) use import::Import;
+pub(crate) use instance::Instance;
+pub(crate) use pipeline::{Pipeline, PipelineSource};
+pub(crate) use queue::{Queue, QueueOptions};
+pub(crate) use reaper::Reaper;
+pub(crate) use select::{Candidate, candidates};
+pub(crate) use submit::VulkanQueue;
+pub(crate) use timing::{Timer, Timers};
+
+/// The start-up probe's code: `{ u64 address }`, entry `main`, one invocation.
+pub(crate) const PROBE_SPIRV: &[u8] = include_bytes!("probe.spv");

@@ -1,1 +1,7 @@
-//! residency
+//! Where the heap's pages are and how the device gets at them. Unified placement: they stay where they are.
+
+mod probe;
+mod unified;
+
+pub(crate) use probe::{Findings, unified as probe_unified};
+pub(crate) use unified::Unified;

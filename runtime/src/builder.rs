@@ -1,0 +1,151 @@
+//! Opening an `Svm`.
+
+use crate::{
+    Svm,
+    config::{Config, Placement},
+    error::Result,
+    gpu::{call::Calls, plan::QueueDevice},
+    os::mapping::Backing,
+};
+use std::{sync::Arc, time::Duration};
+
+/// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_VALIDATION`) and the
+/// device.
+///
+/// ```no_run
+/// let svm = vksvm::Svm::builder().device("llvmpipe").heap_size(4 << 30).open()?;
+/// # Ok::<(), vksvm::Error>(())
+/// ```
+#[must_use = "nothing is opened before `open`"]
+#[derive(Clone)]
+pub struct SvmBuilder {
+    config: Config,
+    seam: Seam,
+}
+
+impl Svm {
+    /// Opens a heap on the best device, with the defaults of [`SvmBuilder`].
+    ///
+    /// # Errors
+    /// `NoVulkan`, `NoDevice`, `MissingFeatures`, `PlacementUnavailable` where no device will do; as Vulkan's and the
+    /// operating system's.
+    pub fn open() -> Result<Self> {
+        Self::builder().open()
+    }
+
+    /// Options, to be followed by [`SvmBuilder::open`].
+    pub fn builder() -> SvmBuilder {
+        SvmBuilder { config: Config::from_env(), seam: Seam::default() }
+    }
+}
+
+impl SvmBuilder {
+    /// The device: its index in the loader's order, or a part of its name, in any case. Overrides `VKSVM_DEVICE`.
+    /// Without it, the best one that works: discrete, integrated, virtual, CPU.
+    pub fn device(mut self, index_or_name: impl Into<String>) -> Self {
+        self.config.device = Some(index_or_name.into());
+        self
+    }
+
+    /// How the device sees the heap. Default: what it does best.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.config.placement = placement;
+        self
+    }
+
+    /// What backs the heap. Default: a memfd where the device imports one, else private memory.
+    pub fn backing(mut self, backing: Backing) -> Self {
+        self.config.backing = Some(backing);
+        self
+    }
+
+    /// Bytes of address space in the heap, rounded down to 2 MiB; memory is only used where it is touched.
+    /// Default: as much as the machine has memory. At least 2 MiB, at most 16 TiB.
+    pub fn heap_size(mut self, bytes: u64) -> Self {
+        self.config.heap_size = Some(bytes);
+        self
+    }
+
+    /// Bytes that one import covers, a multiple of 2 MiB, at most what the device imports at once.
+    /// Default: that, on CPU devices; at most 256 MiB on others, which may pin what they import.
+    pub fn segment_size(mut self, bytes: u64) -> Self {
+        self.config.segment_size = Some(bytes);
+        self
+    }
+
+    /// Whether the Khronos validation layer checks every call, with synchronization validation. Slow.
+    /// Default: whether `VKSVM_VALIDATION` is set and not `0`.
+    pub fn validation(mut self, on: bool) -> Self {
+        self.config.validation = on;
+        self
+    }
+
+    /// Most launches that are collected into one submission while the device is busy, 1 to 4096. Default 64.
+    pub fn group(mut self, launches: usize) -> Self {
+        self.config.group = launches;
+        self
+    }
+
+    /// How long a wait polls before it blocks. Default 50 µs; zero saves processor time and costs latency.
+    pub fn spin(mut self, time: Duration) -> Self {
+        self.config.spin = time;
+        self
+    }
+
+    /// Launches that run longer are reported with their kernel's name: a `tracing` warning, and
+    /// [`Stats::slow_launches`](crate::Stats::slow_launches). Default 10 s; `None` for no limit.
+    pub fn launch_limit(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.config.launch_limit = limit.into();
+        self
+    }
+
+    /// Opens the heap.
+    ///
+    /// # Errors
+    /// As [`Svm::open`]; `BadOption` for values outside the ranges given here.
+    pub fn open(self) -> Result<Svm> {
+        Svm::open_with(&self.config, &self.seam)
+    }
+}
+
+/// Where tests reach in (feature `seam`); nothing otherwise.
+#[derive(Clone, Default)]
+pub(crate) struct Seam {
+    #[cfg(feature = "seam")]
+    failures: Option<Arc<crate::gpu::call::Failures>>,
+    #[cfg(feature = "seam")]
+    queue: Option<Arc<crate::seam::WrapQueue>>,
+}
+
+impl Seam {
+    pub fn calls(&self) -> Calls {
+        #[cfg(feature = "seam")]
+        if let Some(failures) = &self.failures {
+            return Calls::with(failures.clone());
+        }
+        Calls::default()
+    }
+
+    pub fn queue(&self, device: Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> {
+        #[cfg(feature = "seam")]
+        if let Some(wrap) = &self.queue {
+            return wrap(device);
+        }
+        device
+    }
+}
+
+#[cfg(feature = "seam")]
+impl SvmBuilder {
+    /// Has Vulkan calls fail as planned.
+    pub fn failures(mut self, failures: &Arc<crate::gpu::call::Failures>) -> Self {
+        self.seam.failures = Some(failures.clone());
+        self
+    }
+
+    /// Puts a test's device between the queue and Vulkan.
+    pub fn wrap_queue(mut self, wrap: Arc<crate::seam::WrapQueue>) -> Self {
+        self.seam.queue = Some(wrap);
+        self
+    }
+}

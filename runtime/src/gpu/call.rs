@@ -1,0 +1,168 @@
+//! The one place where Vulkan's results become errors, and where tests make calls fail.
+//!
+//! Every Vulkan command that can fail is issued through [`Calls::run`], named by a [`Call`]. With the feature `seam` a
+//! test hands in a [`Failures`] plan; a call that the plan picks is not made and returns the planned result instead.
+
+use crate::error::{Error, Result};
+use ash::vk;
+
+macro_rules! calls {
+    ($($variant:ident => $name:literal,)*) => {
+        /// A Vulkan command that can fail.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "the variants are the Vulkan commands' names")]
+        pub enum Call { $($variant,)* }
+
+        impl Call {
+            /// Every one of them.
+            pub const ALL: &[Call] = &[$(Call::$variant,)*];
+
+            /// The command's Vulkan name.
+            pub fn name(self) -> &'static str {
+                match self { $(Call::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+calls! {
+    EnumerateInstanceLayerProperties => "vkEnumerateInstanceLayerProperties",
+    CreateInstance => "vkCreateInstance",
+    CreateDebugUtilsMessenger => "vkCreateDebugUtilsMessengerEXT",
+    EnumeratePhysicalDevices => "vkEnumeratePhysicalDevices",
+    EnumerateDeviceExtensionProperties => "vkEnumerateDeviceExtensionProperties",
+    CreateDevice => "vkCreateDevice",
+    CreateSemaphore => "vkCreateSemaphore",
+    CreateCommandPool => "vkCreateCommandPool",
+    AllocateCommandBuffers => "vkAllocateCommandBuffers",
+    BeginCommandBuffer => "vkBeginCommandBuffer",
+    EndCommandBuffer => "vkEndCommandBuffer",
+    QueueSubmit => "vkQueueSubmit",
+    WaitSemaphores => "vkWaitSemaphores",
+    GetSemaphoreCounterValue => "vkGetSemaphoreCounterValue",
+    CreateQueryPool => "vkCreateQueryPool",
+    GetQueryPoolResults => "vkGetQueryPoolResults",
+    GetMemoryHostPointerProperties => "vkGetMemoryHostPointerPropertiesEXT",
+    CreateBuffer => "vkCreateBuffer",
+    AllocateMemory => "vkAllocateMemory",
+    BindBufferMemory => "vkBindBufferMemory",
+    CreateShaderModule => "vkCreateShaderModule",
+    CreatePipelineLayout => "vkCreatePipelineLayout",
+    CreateComputePipelines => "vkCreateComputePipelines",
+}
+
+/// Turns a failed command into its error.
+pub(crate) fn error(call: Call, result: vk::Result) -> Error {
+    let call = call.name();
+    match result {
+        vk::Result::ERROR_OUT_OF_HOST_MEMORY => Error::OutOfHostMemory { call },
+        vk::Result::ERROR_OUT_OF_DEVICE_MEMORY => Error::OutOfDeviceMemory { call },
+        vk::Result::ERROR_DEVICE_LOST => Error::DeviceLost { call },
+        other => Error::Vulkan { call, result: format!("{other:?}") },
+    }
+}
+
+/// Issues commands; cheap to clone, shared by everything that belongs to one `Svm`.
+#[derive(Clone, Default)]
+pub struct Calls {
+    #[cfg(feature = "seam")]
+    failures: Option<std::sync::Arc<Failures>>,
+}
+
+impl Calls {
+    /// Makes the call `f`, unless the test's plan has it fail.
+    #[inline]
+    pub(crate) fn run<T>(&self, call: Call, f: impl FnOnce() -> ash::prelude::VkResult<T>) -> Result<T> {
+        #[cfg(feature = "seam")]
+        if let Some(result) = self.failures.as_ref().and_then(|plan| plan.pick(call)) {
+            return Err(error(call, result));
+        }
+        f().map_err(|result| error(call, result))
+    }
+
+    #[cfg(feature = "seam")]
+    pub(crate) fn with(failures: std::sync::Arc<Failures>) -> Self {
+        Calls { failures: Some(failures) }
+    }
+}
+
+#[cfg(feature = "seam")]
+pub use plan::Failures;
+
+#[cfg(feature = "seam")]
+mod plan {
+    use super::Call;
+    use ash::vk;
+    use std::{
+        collections::HashMap,
+        sync::{Mutex, PoisonError},
+    };
+
+    /// Which calls fail, and how often each was made or failed.
+    #[derive(Default, Debug)]
+    pub struct Failures(Mutex<Inner>);
+
+    #[derive(Default, Debug)]
+    struct Inner {
+        seen: HashMap<Call, u64>,
+        failed: u64,
+        planned: Vec<Planned>,
+    }
+
+    #[derive(Debug)]
+    struct Planned {
+        call: Call,
+        skip: u64,
+        times: u64,
+        result: vk::Result,
+    }
+
+    impl Failures {
+        /// Nothing fails yet.
+        pub fn new() -> std::sync::Arc<Self> {
+            Self::default().into()
+        }
+
+        /// After `skip` more calls of `call`, the next `times` return `result` without being made.
+        pub fn fail(&self, call: Call, skip: u64, times: u64, result: vk::Result) {
+            self.inner().planned.push(Planned { call, skip, times, result });
+        }
+
+        /// Forgets what is still planned.
+        pub fn clear(&self) {
+            self.inner().planned.clear();
+        }
+
+        /// How often `call` was asked for, made or not.
+        pub fn seen(&self, call: Call) -> u64 {
+            self.inner().seen.get(&call).copied().unwrap_or(0)
+        }
+
+        /// How many calls the plan made fail.
+        pub fn failed(&self) -> u64 {
+            self.inner().failed
+        }
+
+        pub(super) fn pick(&self, call: Call) -> Option<vk::Result> {
+            let mut inner = self.inner();
+            *inner.seen.entry(call).or_default() += 1;
+            let at = inner.planned.iter().position(|p| p.call == call)?;
+            let p = &mut inner.planned[at];
+            if p.skip > 0 {
+                p.skip -= 1;
+                return None;
+            }
+            let result = p.result;
+            p.times = p.times.saturating_sub(1);
+            if p.times == 0 {
+                inner.planned.remove(at);
+            }
+            inner.failed += 1;
+            Some(result)
+        }
+
+        fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}

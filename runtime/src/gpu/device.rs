@@ -1,0 +1,148 @@
+//! One logical device and its limits.
+
+use super::{
+    call::{Call, Calls},
+    features::Features,
+    instance::Instance,
+    select::Candidate,
+};
+use crate::error::Result;
+use ash::vk;
+use rspirv::spirv::Capability;
+use std::sync::Arc;
+
+/// A logical device with one queue; everything made from it holds an `Arc` of it.
+pub(crate) struct Device {
+    pub raw: ash::Device,
+    pub calls: Calls,
+    pub queue: vk::Queue,
+    pub queue_family: u32,
+    pub info: DeviceInfo,
+    pub memory: vk::PhysicalDeviceMemoryProperties,
+    pub host_import: Option<ash::ext::external_memory_host::Device>,
+    features: Features,
+    _instance: Arc<Instance>,
+}
+
+/// What a device is and can take, in plain numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct DeviceInfo {
+    pub name: String,
+    pub driver: String,
+    /// The Vulkan version, `major.minor.patch`.
+    pub version: String,
+    pub is_cpu: bool,
+    pub push_constants: usize,
+    pub max_groups: [u32; 3],
+    pub max_local: [u32; 3],
+    pub max_invocations: u32,
+    pub max_shared: u32,
+    pub max_import: u64,
+    pub import_align: u64,
+    /// Nanoseconds a timestamp tick; `None` where the queue has no timestamps.
+    pub tick_ns: Option<f64>,
+    pub timestamp_bits: u32,
+}
+
+impl Device {
+    pub fn new(instance: &Arc<Instance>, candidate: &Candidate) -> Result<Arc<Self>> {
+        let enabled = candidate.features.to_enable();
+        let priorities = [1.0];
+        let queues = [vk::DeviceQueueCreateInfo::default()
+            .queue_family_index(candidate.queue_family)
+            .queue_priorities(&priorities)];
+        let calls = instance.calls.clone();
+        let raw = enabled.chain(|info| {
+            let info = info.queue_create_infos(&queues);
+            // SAFETY: the candidate comes from this instance and supports what `enabled` asks for.
+            calls.run(Call::CreateDevice, || unsafe { instance.raw.create_device(candidate.raw, &info, None) })
+        })?;
+        // SAFETY: one queue of this family was asked for above.
+        let queue = unsafe { raw.get_device_queue(candidate.queue_family, 0) };
+        // SAFETY: the candidate comes from this instance.
+        let memory = unsafe { instance.raw.get_physical_device_memory_properties(candidate.raw) };
+        let host_import =
+            enabled.host_import.then(|| ash::ext::external_memory_host::Device::new(&instance.raw, &raw));
+        Ok(Arc::new(Device {
+            calls,
+            queue,
+            queue_family: candidate.queue_family,
+            info: DeviceInfo::of(instance, candidate),
+            memory,
+            host_import,
+            features: enabled,
+            raw,
+            _instance: instance.clone(),
+        }))
+    }
+
+    /// Whether a kernel may declare this SPIR-V capability.
+    pub fn allows(&self, capability: Capability) -> bool {
+        self.features.allows(capability)
+    }
+
+    /// The highest SPIR-V version that it takes, as in a module's header.
+    pub fn spirv_version(&self) -> u32 {
+        self.features.spirv_version
+    }
+
+    /// Waits until no submitted work is left, or the device is lost; under the queue's lock or by its only owner.
+    ///
+    /// Past the failure seam: this is for the places that give memory back, where a failed call must not let a
+    /// running kernel outlive what it works on.
+    pub fn quiesce(&self) {
+        loop {
+            // SAFETY: nobody else uses the queue, see above.
+            match unsafe { self.raw.device_wait_idle() } {
+                // Nothing runs on a lost device (Vulkan, "Lost Device").
+                Ok(()) | Err(vk::Result::ERROR_DEVICE_LOST) => return,
+                // Out of memory: passes, and there is nothing better to do than to ask again.
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: everything made from the device held an Arc of it and is gone; the queue drained itself.
+        unsafe { self.raw.destroy_device(None) };
+    }
+}
+
+impl DeviceInfo {
+    fn of(instance: &Instance, candidate: &Candidate) -> Self {
+        let limits = &candidate.properties.limits;
+        let mut import = vk::PhysicalDeviceExternalMemoryHostPropertiesEXT::default();
+        let mut v11 = vk::PhysicalDeviceVulkan11Properties::default();
+        let mut v12 = vk::PhysicalDeviceVulkan12Properties::default();
+        let mut query = vk::PhysicalDeviceProperties2::default().push_next(&mut v11).push_next(&mut v12);
+        if candidate.features.host_import {
+            query = query.push_next(&mut import);
+        }
+        // SAFETY: the chained structures belong to Vulkan 1.2 and to an extension that the device has.
+        unsafe { instance.raw.get_physical_device_properties2(candidate.raw, &mut query) };
+        let text = |s: std::result::Result<&std::ffi::CStr, _>| -> String {
+            s.map(|s| s.to_string_lossy().into_owned()).unwrap_or_else(|_: std::ffi::FromBytesUntilNulError| "?".into())
+        };
+        let driver = format!("{} {}", text(v12.driver_name_as_c_str()), text(v12.driver_info_as_c_str()));
+        DeviceInfo {
+            name: candidate.name.clone(),
+            driver,
+            version: {
+                let v = candidate.properties.api_version;
+                format!("{}.{}.{}", vk::api_version_major(v), vk::api_version_minor(v), vk::api_version_patch(v))
+            },
+            is_cpu: candidate.properties.device_type == vk::PhysicalDeviceType::CPU,
+            push_constants: limits.max_push_constants_size as usize,
+            max_groups: limits.max_compute_work_group_count,
+            max_local: limits.max_compute_work_group_size,
+            max_invocations: limits.max_compute_work_group_invocations,
+            max_shared: limits.max_compute_shared_memory_size,
+            max_import: v11.max_memory_allocation_size,
+            import_align: import.min_imported_host_pointer_alignment.max(1),
+            tick_ns: (candidate.timestamp_bits > 0).then_some(f64::from(limits.timestamp_period)),
+            timestamp_bits: candidate.timestamp_bits,
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Launch order: points, barriers, grouping, failures. Everything that law 7 and law 8 of the design ask of a queue.
+//!
+//! Launches are numbered by *points* under one lock, in issue order, and submitted in that order. Where the queue is
+//! idle a launch is submitted at once; else it joins the *pending* group, which goes out when it is full, when someone
+//! waits, or when the queue runs dry (the [`super::reaper`] sees to that). Submissions end in the order they were made,
+//! so one number, the timeline's counter, tells which points were reached.
+//!
+//! A launch that conflicts with an earlier one on lent memory is ordered after it by a barrier. A barrier orders all
+//! that was recorded before it, so `ordered` (the last point that lies before a barrier) tells whether one is needed.
+//! What the host has waited for counts as a conflict, too: a host wait does not make device writes visible to later
+//! submissions by itself.
+//!
+//! A group that cannot be submitted never runs: its points count as reached, its scopes and handles learn why.
+
+use super::plan::{Batch, Dispatch, QueueDevice, Step};
+use crate::{
+    addr::Span,
+    error::{Error, Result},
+};
+use smallvec::SmallVec;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+/// How launches are grouped, waited for and watched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueOptions {
+    /// Most launches in a group.
+    pub group: usize,
+    /// How long a wait polls before it blocks.
+    pub spin: Duration,
+    /// Launches that run longer are reported.
+    pub launch_limit: Option<Duration>,
+}
+
+/// The launch queue of one `Svm`.
+pub(crate) struct Queue {
+    device: Arc<dyn QueueDevice>,
+    options: QueueOptions,
+    state: Mutex<State>,
+    /// Wakes the reaper: something is pending, wanted or to be watched.
+    pub(super) work: Condvar,
+    /// The last point handed out.
+    issued: AtomicU64,
+    /// The highest timeline value that was read.
+    done: AtomicU64,
+    /// The highest point that the program was told has ended: its memory may have been given back or used again.
+    acknowledged: AtomicU64,
+    any_failed: AtomicBool,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub pending: Vec<Step>,
+    /// Submitted, not known to have ended; in order of points.
+    flights: VecDeque<Step>,
+    /// Signals of the submissions that these belong to, with what the watch needs.
+    pub submissions: VecDeque<Submission>,
+    /// The last point before a barrier.
+    ordered: u64,
+    /// Points that never ran, by runs, and why.
+    failed: Vec<Failed>,
+    /// The device's loss, and what had ended before it.
+    lost: Option<(Error, u64)>,
+    pub jobs: Vec<(u64, Job)>,
+    pub reaper: ReaperState,
+    pub launches: u64,
+    pub slow_launches: u64,
+}
+
+/// Runs once its point has been reached, without the queue's lock.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+pub(super) struct Submission {
+    pub signal: u64,
+    /// When it became the oldest one, the earliest that it can have begun to run.
+    pub head_since: Instant,
+    pub reported: bool,
+}
+
+struct Failed {
+    first: u64,
+    last: u64,
+    error: Error,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ReaperState {
+    /// Sleeps until it is woken.
+    #[default]
+    Parked,
+    /// Sleeps for a while: activity was seen lately, so that launches need not wake it for the watch alone.
+    Napping,
+    Awake,
+    Stopping,
+}
+
+impl Queue {
+    pub fn new(device: Arc<dyn QueueDevice>, options: QueueOptions) -> Self {
+        Queue {
+            device,
+            options,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            issued: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(0),
+            any_failed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock can only come from an allocation failure, which aborts.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn options(&self) -> QueueOptions {
+        self.options
+    }
+
+    /// Issues a launch. `after` tells the last point that it conflicts with; `record` notes its own point; both run
+    /// under the queue's lock, so that launches of several threads on the same memory are ordered as they are issued.
+    pub fn launch(&self, dispatch: Dispatch, after: impl FnOnce() -> u64, record: impl FnOnce(u64)) -> Result<u64> {
+        let mut s = self.lock();
+        if let Some((lost, _)) = &s.lost {
+            return Err(lost.clone());
+        }
+        if !s.submissions.is_empty() {
+            self.progress(&mut s)?;
+        }
+        let before = self.issued.load(SeqCst);
+        let point = before + 1;
+        let barrier = after().max(self.acknowledged.load(SeqCst)) > s.ordered;
+        if barrier {
+            s.ordered = before;
+        }
+        self.issued.store(point, SeqCst);
+        s.pending.push(Step { point, barrier, dispatch });
+        if s.submissions.is_empty() || s.pending.len() >= self.options.group {
+            self.flush(&mut s, None, Some(point))?;
+        }
+        s.launches += 1;
+        record(point);
+        let wanted = match s.reaper {
+            ReaperState::Parked => !s.pending.is_empty() || self.options.launch_limit.is_some(),
+            ReaperState::Napping => !s.pending.is_empty(),
+            ReaperState::Awake | ReaperState::Stopping => false,
+        };
+        if wanted {
+            self.work.notify_one();
+        }
+        Ok(point)
+    }
+
+    /// Submits what is pending, in two batches where `split` lies inside: who waits for it need not wait for the rest.
+    /// On failure everybody concerned is told, but for the launch `told`, whose caller gets the error itself.
+    pub(super) fn flush(&self, s: &mut State, split: Option<u64>, told: Option<u64>) -> Result<()> {
+        let Some(last) = s.pending.last().map(|step| step.point) else { return Ok(()) };
+        let cut = split.map_or(s.pending.len(), |point| s.pending.partition_point(|step| step.point <= point));
+        let (head, tail) = s.pending.split_at(if cut == 0 { s.pending.len() } else { cut });
+        let batches: SmallVec<[Batch<'_>; 2]> = [head, tail]
+            .into_iter()
+            .filter_map(|steps| steps.last().map(|step| Batch { steps, signal: step.point }))
+            .collect();
+        let result = self.device.submit(&batches, self.done.load(SeqCst));
+        let signals: SmallVec<[u64; 2]> = batches.iter().map(|batch| batch.signal).collect();
+        match result {
+            Ok(()) => {
+                let now = Instant::now();
+                let new = signals.into_iter().map(|signal| Submission { signal, head_since: now, reported: false });
+                s.submissions.extend(new);
+                let State { pending, flights, .. } = s;
+                flights.extend(pending.drain(..));
+                Ok(())
+            }
+            Err(error) => {
+                let first = s.pending[0].point;
+                for step in s.pending.drain(..).filter(|step| told != Some(step.point)) {
+                    step.dispatch.owners.iter().for_each(|owner| owner.fail(&error));
+                }
+                match s.failed.last_mut() {
+                    Some(f) if f.last + 1 == first && f.error == error => f.last = last,
+                    _ => s.failed.push(Failed { first, last, error: error.clone() }),
+                }
+                self.any_failed.store(true, SeqCst);
+                self.note_loss(s, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the timeline and lets go of what has ended.
+    pub(super) fn progress(&self, s: &mut State) -> Result<()> {
+        let reached = self.device.counter().inspect_err(|error| self.note_loss(s, error))?;
+        self.reached(s, reached);
+        Ok(())
+    }
+
+    fn reached(&self, s: &mut State, reached: u64) {
+        self.done.fetch_max(reached, SeqCst);
+        while s.flights.front().is_some_and(|step| step.point <= reached) {
+            s.flights.pop_front();
+        }
+        let before = s.submissions.len();
+        while s.submissions.front().is_some_and(|submission| submission.signal <= reached) {
+            s.submissions.pop_front();
+        }
+        if s.submissions.len() != before
+            && let Some(head) = s.submissions.front_mut()
+        {
+            head.head_since = Instant::now();
+        }
+    }
+
+    fn note_loss(&self, s: &mut State, error: &Error) {
+        if matches!(error, Error::DeviceLost { .. }) && s.lost.is_none() {
+            tracing::error!("{error}");
+            s.lost = Some((error.clone(), self.done.load(SeqCst)));
+            self.any_failed.store(true, SeqCst);
+        }
+    }
+
+    /// Whether the launch has ended, or never started.
+    pub fn is_done(&self, point: u64) -> Result<bool> {
+        if self.done.load(SeqCst) < point {
+            let mut s = self.lock();
+            if let Some((lost, _)) = &s.lost {
+                return Err(lost.clone());
+            }
+            self.progress(&mut s)?;
+            if self.done.load(SeqCst) < s.runs_until(point) {
+                return Ok(false);
+            }
+        }
+        self.acknowledged.fetch_max(point, SeqCst);
+        Ok(true)
+    }
+
+    /// Waits for a point; what is pending goes out first.
+    ///
+    /// # Errors
+    /// `Timeout` after `limit`; `NotStarted` where the launch could not be submitted; as Vulkan's.
+    pub fn wait(&self, point: u64, limit: Option<Duration>) -> Result<()> {
+        let mut target = point;
+        if self.done.load(SeqCst) < point {
+            let mut s = self.lock();
+            if let Some((lost, _)) = &s.lost {
+                return Err(lost.clone());
+            }
+            if s.pending.first().is_some_and(|step| step.point <= point) {
+                // Where this fails the points have failed, which is reported below.
+                let _ = self.flush(&mut s, Some(point), None);
+            }
+            target = s.runs_until(point);
+            drop(s);
+            self.block(target, limit).inspect_err(|error| self.note_loss(&mut self.lock(), error))?;
+            self.done.fetch_max(target, SeqCst);
+        }
+        self.acknowledged.fetch_max(target, SeqCst);
+        self.outcome(point)
+    }
+
+    /// Polls for a while, then blocks.
+    fn block(&self, target: u64, limit: Option<Duration>) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            if self.done.load(SeqCst) >= target || self.device.counter()? >= target {
+                return Ok(());
+            }
+            if start.elapsed() >= self.options.spin {
+                break;
+            }
+            // The counter's lock in the driver is the one that completion takes: leave it alone for a moment.
+            (0..32).for_each(|_| std::hint::spin_loop());
+        }
+        loop {
+            let left = limit.map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
+            if self.device.wait(target, left)? {
+                return Ok(());
+            }
+            if limit.is_some_and(|limit| start.elapsed() >= limit) {
+                return Err(Error::Timeout { waited: start.elapsed() });
+            }
+        }
+    }
+
+    fn outcome(&self, point: u64) -> Result<()> {
+        if !self.any_failed.load(SeqCst) {
+            return Ok(());
+        }
+        let s = self.lock();
+        match (s.failed.iter().find(|f| (f.first..=f.last).contains(&point)), &s.lost) {
+            (Some(failed), _) => Err(Error::NotStarted { cause: Box::new(failed.error.clone()) }),
+            (None, Some((lost, ended))) if point > *ended => Err(lost.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `wait` for those who give memory back: when it returns, the launch does not run, whatever the result.
+    pub fn settle(&self, point: u64) -> Result<()> {
+        let result = self.wait(point, None);
+        if !matches!(result, Ok(()) | Err(Error::NotStarted { .. })) {
+            let mut s = self.lock();
+            // What is pending up to the point must not start later.
+            let _ = self.flush(&mut s, None, None);
+            self.device.quiesce();
+            let all = s.submissions.back().map_or(0, |submission| submission.signal);
+            self.reached(&mut s, all);
+            self.acknowledged.fetch_max(all, SeqCst);
+        }
+        result
+    }
+
+    /// Waits for the launches that were declared to touch `span`. On a lost device nothing touches it any more.
+    pub fn settle_span(&self, span: Span) {
+        if self.done.load(SeqCst) >= self.issued.load(SeqCst) {
+            return;
+        }
+        let point = {
+            let s = self.lock();
+            let steps = s.flights.iter().chain(&s.pending).rev();
+            let mut using = steps.filter(|step| step.dispatch.uses.iter().any(|u| u.span.overlaps(span)));
+            using.next().map(|step| step.point)
+        };
+        if let Some(point) = point
+            && let Err(error) = self.settle(point)
+        {
+            tracing::warn!("freeing memory that a launch uses: {error}");
+        }
+    }
+
+    /// Runs `job` once `point` has been reached, on the reaper's thread.
+    pub fn when_done(&self, point: u64, job: Job) {
+        let mut s = self.lock();
+        s.jobs.push((point, job));
+        self.work.notify_one();
+    }
+
+    /// Waits for every launch issued so far.
+    pub fn wait_all(&self) -> Result<()> {
+        self.wait(self.issued.load(SeqCst), None)
+    }
+
+    /// Submits what is pending and waits for everything, for good.
+    pub fn close(&self) {
+        let _ = self.settle(self.issued.load(SeqCst));
+        let s = self.lock();
+        self.device.quiesce();
+        drop(s);
+    }
+
+    /// Launches so far, those reported as slow, those not yet known to have ended.
+    pub fn counts(&self) -> (u64, u64, usize) {
+        let s = self.lock();
+        (s.launches, s.slow_launches, s.pending.len() + s.flights.len())
+    }
+
+    pub(super) fn device(&self) -> &dyn QueueDevice {
+        &*self.device
+    }
+
+    /// Jobs whose point was reached, all of them on a lost device, taken out.
+    pub(super) fn ready(&self, s: &mut State) -> Vec<Job> {
+        let done = self.done.load(SeqCst);
+        let all = s.lost.is_some();
+        let points: Vec<bool> = s.jobs.iter().map(|(point, _)| all || s.runs_until(*point) <= done).collect();
+        let mut at = points.iter();
+        s.jobs.extract_if(.., |_| at.next().copied().unwrap_or(false)).map(|(_, job)| job).collect()
+    }
+
+    /// Reports the oldest submission, once, where it has run for longer than the limit.
+    pub(super) fn watch(&self, s: &mut State) {
+        let Some(limit) = self.options.launch_limit else { return };
+        let Some(head) = s.submissions.front_mut() else { return };
+        let running = head.head_since.elapsed();
+        if head.reported || running < limit {
+            return;
+        }
+        head.reported = true;
+        let signal = head.signal;
+        s.slow_launches += 1;
+        let mut names: Vec<_> =
+            s.flights.iter().take_while(|step| step.point <= signal).map(|step| step.dispatch.name()).collect();
+        names.dedup();
+        tracing::warn!(
+            "kernel {} has been running for {running:.1?}, longer than the limit of {limit:?}",
+            names.join(", ")
+        );
+    }
+}
+
+impl State {
+    /// The point to wait for so that `point` and all before it have ended: the last one up to it that was not failed.
+    fn runs_until(&self, mut point: u64) -> u64 {
+        for failed in self.failed.iter().rev() {
+            if (failed.first..=failed.last).contains(&point) {
+                point = failed.first - 1;
+            }
+        }
+        point
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+}

@@ -1,0 +1,54 @@
+//! The Khronos validation layer: switched on by `VKSVM_VALIDATION=1`, with synchronization validation.
+//!
+//! Every message goes to the `tracing` log and to standard error; those outside [`ALLOWED`] are also kept, so that a
+//! test program can fail on them ([`messages`]).
+
+use ash::vk;
+use std::{
+    ffi::{CStr, c_void},
+    sync::{Mutex, PoisonError},
+};
+
+/// The layer's name.
+pub(crate) const LAYER: &CStr = c"VK_LAYER_KHRONOS_validation";
+
+/// Messages that are known and harmless, by a part of their text, each with its reason.
+const ALLOWED: &[(&str, &str)] = &[];
+
+static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The messages outside the allow-list that the layer has sent to this process so far.
+pub fn messages() -> Vec<String> {
+    MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// What the messenger reports: everything that the layer finds, and errors of the loader.
+pub(crate) fn messenger_info() -> vk::DebugUtilsMessengerCreateInfoEXT<'static> {
+    vk::DebugUtilsMessengerCreateInfoEXT::default()
+        .message_severity(
+            vk::DebugUtilsMessageSeverityFlagsEXT::WARNING | vk::DebugUtilsMessageSeverityFlagsEXT::ERROR,
+        )
+        .message_type(
+            vk::DebugUtilsMessageTypeFlagsEXT::VALIDATION | vk::DebugUtilsMessageTypeFlagsEXT::PERFORMANCE,
+        )
+        .pfn_user_callback(Some(on_message))
+}
+
+unsafe extern "system" fn on_message(
+    _severity: vk::DebugUtilsMessageSeverityFlagsEXT,
+    _types: vk::DebugUtilsMessageTypeFlagsEXT,
+    data: *const vk::DebugUtilsMessengerCallbackDataEXT<'_>,
+    _user: *mut c_void,
+) -> vk::Bool32 {
+    // SAFETY: the layer passes a valid pointer for the length of the call (VK_EXT_debug_utils), or none.
+    let text = unsafe { data.as_ref() }.map(|data| data.p_message).filter(|text| !text.is_null());
+    let Some(text) = text else { return vk::FALSE };
+    // SAFETY: p_message is a null-terminated string that lives as long as the callback data.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+    if !ALLOWED.iter().any(|(part, _)| text.contains(part)) {
+        tracing::error!(target: "vksvm::validation", "{text}");
+        eprintln!("validation: {text}");
+        MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+    vk::FALSE
+}

@@ -1,0 +1,263 @@
+//! The handle that programs hold, and what it keeps alive.
+//!
+//! # Safety
+//! Two invariants carry the `unsafe` here. [`Inner`]'s fields are dropped after the queue has drained, imports before
+//! the heap that they cover. Memory goes back to the heap only after the launches that were declared to use it.
+#![allow(unsafe_code)]
+
+use super::{Heap, HeapOptions, registry};
+use crate::{
+    addr::{BLOCK, Span},
+    capabilities::Capabilities,
+    config::{Config, Placement},
+    error::{Error, Result},
+    gpu::{self, Device, Instance, Queue, QueueOptions, Reaper, Timers, VulkanQueue},
+    os::{
+        mapping::{Backing, Mapping},
+        memory::total_memory,
+    },
+    residency::{Findings, Unified, probe_unified},
+    stats::Stats,
+};
+use std::{alloc::Layout, ptr::NonNull, sync::Arc};
+
+/// One heap that CPU and device share, and the device. Clones are handles to the same; `Send` and `Sync`.
+///
+/// The heap lives until the last handle, allocation, kernel and running launch is gone.
+#[derive(Clone)]
+pub struct Svm(pub(crate) Arc<Inner>);
+
+/// What the handles share.
+pub(crate) struct Inner {
+    reaper: Option<Reaper>,
+    pub queue: Arc<Queue>,
+    pub timers: Arc<Timers>,
+    pub unified: Unified,
+    heap: Heap,
+    pub device: Arc<Device>,
+    capabilities: Capabilities,
+}
+
+/// A segment on devices that may pin what they import: large enough that few are needed, small enough that using one
+/// page does not pin the whole heap.
+const PINNED_SEGMENT: u64 = 256 << 20;
+
+impl Svm {
+    pub(crate) fn open_with(config: &Config, seam: &crate::builder::Seam) -> Result<Self> {
+        config.check()?;
+        if config.placement == Placement::Discrete {
+            return Err(Error::PlacementUnavailable {
+                placement: "discrete",
+                device: config.device.clone().unwrap_or_else(|| "any".into()),
+                reason: "this version of vksvm has unified placement only".into(),
+            });
+        }
+        let instance = Arc::new(Instance::new(seam.calls(), config.validation)?);
+        let mut refused = vec![];
+        for candidate in gpu::candidates(&instance, config.device.as_deref())? {
+            match Inner::open(config, seam, &instance, &candidate) {
+                Ok(inner) => return Ok(Svm(Arc::new(inner))),
+                Err(error @ Error::PlacementUnavailable { .. }) => refused.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if refused.len() > 1 {
+            let found = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            return Err(Error::NoDevice { wanted: "can share the host's memory".into(), found });
+        }
+        let none = || Error::NoDevice { wanted: "is usable".into(), found: "none was left to try".into() };
+        Err(refused.pop().unwrap_or_else(none))
+    }
+
+    /// What the device can do, which placement is in force and why, and what the start-up probes found.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.0.capabilities
+    }
+
+    /// Counters since the heap was opened.
+    pub fn stats(&self) -> Stats {
+        let (launches, slow_launches, launches_in_flight) = self.0.queue.counts();
+        let (live_allocations, live_bytes) = self.0.heap.live();
+        let (imported_segments, segments) = self.0.unified.imported();
+        Stats {
+            launches,
+            slow_launches,
+            launches_in_flight: launches_in_flight as u64,
+            live_allocations: live_allocations as u64,
+            live_bytes: live_bytes as u64,
+            heap_bytes: self.0.heap.len() as u64,
+            free_bytes: self.0.heap.free_bytes() as u64,
+            largest_free_bytes: self.0.heap.largest_free() as u64,
+            imported_segments: imported_segments as u64,
+            segments: segments as u64,
+        }
+    }
+
+    /// Whether `pointer` points into this heap, be it allocated there or not.
+    pub fn contains<T: ?Sized>(&self, pointer: *const T) -> bool {
+        let at = pointer.cast::<u8>().addr() as u64;
+        self.0.heap.contains(Span { start: at, end: at + 1 })
+    }
+
+    /// Waits for every launch issued so far, from any thread.
+    ///
+    /// # Errors
+    /// `DeviceLost` and the driver's out-of-memory errors.
+    pub fn wait_idle(&self) -> Result<()> {
+        self.0.queue.wait_all()
+    }
+}
+
+impl std::fmt::Debug for Svm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let span = self.0.heap.span();
+        write!(f, "Svm({} on '{}', {:#x}..{:#x})", "unified", self.0.device.info.name, span.start, span.end)
+    }
+}
+
+impl Inner {
+    fn open(
+        config: &Config,
+        seam: &crate::builder::Seam,
+        instance: &Arc<Instance>,
+        candidate: &gpu::Candidate,
+    ) -> Result<Self> {
+        let device = Device::new(instance, candidate)?;
+        let findings = probe(config, &device)?;
+        let round = |bytes: u64| (bytes / BLOCK as u64 * BLOCK as u64).max(BLOCK as u64) as usize;
+        let largest = round(device.info.max_import);
+        let segment = match config.segment_size {
+            Some(size) if size > largest as u64 => {
+                let reason = format!("{size} bytes, but device '{}' imports at most {largest}", device.info.name);
+                return Err(Error::BadOption { option: "segment_size", reason });
+            }
+            Some(size) => size as usize,
+            // A CPU device touches the heap like any other thread: nothing is pinned, and fewer segments are better.
+            None if device.info.is_cpu => largest,
+            None => largest.min(PINNED_SEGMENT as usize),
+        };
+        let len = round(config.heap_size.unwrap_or_else(|| total_memory() as u64));
+        let mapping = Mapping::new(len, BLOCK, findings.backing)?;
+        let options = HeapOptions {
+            segment,
+            // The probe found device addresses equal to the host's, in every segment.
+            cross_segments: true,
+            release_pages: findings.follows_release,
+        };
+        let heap = Heap::new(mapping, options)?;
+        // SAFETY: both become fields of Inner, where `unified` is dropped before `heap`.
+        let unified = unsafe { Unified::new(&device, heap.span(), segment) };
+        let options =
+            QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
+        let queue = Arc::new(Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options));
+        let capabilities = Capabilities::of(&device.info, &findings, segment, len);
+        registry::add(heap.span());
+        Ok(Inner {
+            reaper: Some(Reaper::start(&queue).inspect_err(|_| registry::remove(heap.span()))?),
+            queue,
+            timers: Timers::new(&device),
+            unified,
+            heap,
+            device,
+            capabilities,
+        })
+    }
+
+    pub fn span(&self) -> Span {
+        self.heap.span()
+    }
+
+    /// As `Heap::alloc`.
+    pub fn alloc(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>> {
+        self.heap.alloc(layout, zeroed)
+    }
+
+    /// Frees an allocation once the launches that were declared to use it have ended.
+    ///
+    /// # Safety
+    /// As for `Heap::free`, but that launches may still use it.
+    pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
+        self.settle(ptr, 0, layout.size());
+        // SAFETY: the caller's promise, and no launch uses it any more.
+        unsafe { self.heap.free(ptr, layout) };
+    }
+
+    /// As `Heap::grow_in_place`.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn grow_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout, zeroed: bool) -> bool {
+        // SAFETY: passed on.
+        unsafe { self.heap.grow_in_place(ptr, old, new, zeroed) }
+    }
+
+    /// As `Heap::shrink_in_place`, after the launches that use what is cut off.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn shrink_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
+        self.settle(ptr, new.size(), old.size());
+        // SAFETY: passed on.
+        unsafe { self.heap.shrink_in_place(ptr, old, new) }
+    }
+
+    /// As `Heap::worth_moving`.
+    pub fn worth_moving(&self, ptr: NonNull<u8>, new: Layout) -> bool {
+        self.heap.worth_moving(ptr, new)
+    }
+
+    fn settle(&self, ptr: NonNull<u8>, from: usize, to: usize) {
+        let start = ptr.addr().get() as u64;
+        self.queue.settle_span(Span { start: start + from as u64, end: start + to as u64 });
+    }
+
+    /// The error for memory that `try_reserve` did not get.
+    pub fn exhausted(&self, layout: Layout) -> Error {
+        Error::HeapExhausted {
+            bytes: layout.size(),
+            align: layout.align(),
+            free: self.heap.free_bytes(),
+            largest: self.heap.largest_free(),
+            heap: self.heap.len(),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.reaper.take();
+        self.queue.close();
+        registry::remove(self.heap.span());
+        let (count, bytes) = self.heap.live();
+        if count > 0 {
+            tracing::warn!(count, bytes, "the heap is unmapped with {count} allocations ({bytes} bytes) still live");
+        }
+    }
+}
+
+/// Tries the backings in order and keeps the first that works.
+fn probe(config: &Config, device: &Arc<Device>) -> Result<Findings> {
+    let both = [Backing::Memfd, Backing::Anonymous];
+    let tried: &[Backing] = config.backing.as_ref().map_or(&both, std::slice::from_ref);
+    let mut refused: Option<Error> = None;
+    for &backing in tried {
+        match probe_unified(device, backing) {
+            Ok(findings) if findings.identity() => return Ok(findings),
+            Ok(findings) => {
+                let [a, b] = findings.offsets;
+                refused = refused.or(Some(Error::PlacementUnavailable {
+                    placement: "unified",
+                    device: device.info.name.clone(),
+                    reason: format!(
+                        "device addresses of imported memory differ from the host's (by {a:#x} and {b:#x}), and this \
+                         version of vksvm does not translate addresses in shaders yet"
+                    ),
+                }));
+            }
+            Err(error @ Error::PlacementUnavailable { .. }) => refused = refused.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    let none = || Error::BadOption { option: "backing", reason: "none was left to try".into() };
+    Err(refused.unwrap_or_else(none))
+}

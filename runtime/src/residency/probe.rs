@@ -1,0 +1,121 @@
+//! Start-up probes: each capability is tried on a tiny case before anything relies on it.
+//!
+//! # Safety
+//! The probe writes and reads words of a mapping that it owns, while no launch runs on it.
+#![allow(unsafe_code)]
+
+use crate::{
+    addr::{BLOCK, DeviceAddr, Span},
+    error::{Error, Result},
+    gpu::{Device, Import, PROBE_SPIRV, Pipeline, PipelineSource, Queue, QueueOptions, VulkanQueue, plan::Dispatch},
+    os::mapping::{Backing, Mapping},
+};
+use std::{sync::Arc, time::Duration};
+
+/// What trying unified placement showed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Findings {
+    /// What the memory was.
+    pub backing: Backing,
+    /// Device address minus host address of the two imports tried, wrapping.
+    pub offsets: [u64; 2],
+    /// Whether the device follows when a page is given back to the operating system and touched again. Drivers that
+    /// pin what they import keep the old page; there the heap must not give pages back.
+    pub follows_release: bool,
+}
+
+impl Findings {
+    /// Whether device addresses of imports are the host's.
+    pub fn identity(&self) -> bool {
+        self.offsets == [0, 0]
+    }
+}
+
+/// A generous bound: the probe's kernel takes microseconds.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Imports two blocks of memory of this backing and has the device read and write them.
+///
+/// # Errors
+/// `PlacementUnavailable` where the device refuses the import or does not see the same memory; as Vulkan's.
+pub(crate) fn unified(device: &Arc<Device>, backing: Backing) -> Result<Findings> {
+    let unavailable = |reason: String| Error::PlacementUnavailable {
+        placement: "unified",
+        device: device.info.name.clone(),
+        reason,
+    };
+    if !(BLOCK as u64).is_multiple_of(device.info.import_align) {
+        let align = device.info.import_align;
+        return Err(unavailable(format!("it imports host memory in units of {align} bytes, blocks have {BLOCK}")));
+    }
+    let mapping = Mapping::new(2 * BLOCK, BLOCK, backing)?;
+    let part = |i: usize| {
+        let start = (mapping.user_base() + i * BLOCK) as u64;
+        Span { start, end: start + BLOCK as u64 }
+    };
+    let import = |i| {
+        // SAFETY: the mapping is declared before the imports, so it outlives them.
+        unsafe { Import::new(device, part(i)) }.map_err(|error| match error {
+            // What a driver answers to memory that it does not take.
+            Error::Vulkan { .. } => unavailable(format!("importing {backing:?} memory: {error}")),
+            other => other,
+        })
+    };
+    let imports = [import(0)?, import(1)?];
+    let device_side = Ask::new(device)?;
+    let ask = |i: usize, what: &str| -> Result<bool> {
+        let question = 0x5eed + i as u32;
+        let word = mapping.user(i * BLOCK).cast::<u32>();
+        // SAFETY: the first word of a block of our own mapping; no launch runs.
+        unsafe { word.write_volatile(question) };
+        device_side.ask(imports[i].address)?;
+        // SAFETY: the second word; the launch has ended.
+        let user = unsafe { word.add(1).read_volatile() };
+        // SAFETY: the same word through the runtime view.
+        let runtime = unsafe { mapping.runtime(i * BLOCK).cast::<u32>().add(1).read_volatile() };
+        let seen = [user, runtime] == [question + 1; 2];
+        tracing::debug!("probe {what}: asked {question}, user view {user}, runtime view {runtime}");
+        Ok(seen)
+    };
+    for i in 0..2 {
+        if !ask(i, "import")? {
+            return Err(unavailable(format!("it does not see {backing:?} memory that it imported")));
+        }
+    }
+    mapping.release(0..BLOCK)?;
+    let follows_release = ask(0, "released page")?;
+    let offsets = [0, 1].map(|i| imports[i].address.0.wrapping_sub(part(i).start));
+    Ok(Findings { backing, offsets, follows_release })
+}
+
+/// Runs the probe's kernel on a queue of its own.
+struct Ask {
+    queue: Queue,
+    pipeline: Arc<Pipeline>,
+}
+
+impl Ask {
+    fn new(device: &Arc<Device>) -> Result<Self> {
+        let words: Vec<u32> =
+            PROBE_SPIRV.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let source = PipelineSource { words: &words, entry: "main", push_constants: 8, constants: &[] };
+        // SAFETY: the module is the project's own and needs only required features.
+        let pipeline = unsafe { Pipeline::new(device, &source) }?;
+        let options = QueueOptions { group: 1, spin: Duration::ZERO, launch_limit: None };
+        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options);
+        Ok(Ask { queue, pipeline })
+    }
+
+    fn ask(&self, at: DeviceAddr) -> Result<()> {
+        let dispatch = Dispatch {
+            pipeline: self.pipeline.clone(),
+            args: at.0.to_ne_bytes().as_slice().into(),
+            timer: None,
+            owners: Default::default(),
+            groups: [1; 3],
+            uses: Default::default(),
+        };
+        let point = self.queue.launch(dispatch, || 0, |_| ())?;
+        self.queue.wait(point, Some(LIMIT))
+    }
+}
