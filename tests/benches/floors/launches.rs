@@ -68,8 +68,8 @@ pub fn latency(bench: &Bench) -> Result<Vec<Row>> {
     let mut floor = BareOnce::new(&bench.device)?;
     // SAFETY: the shader reads x[0] and writes y[0], by one invocation.
     let kernel = unsafe { bench.svm.module(ONCE).load::<Once>()? };
-    let x = bench.svm.vec([3.0f32])?;
-    let mut y = bench.svm.zeroed::<f32>(1)?;
+    let x = bench.svm.try_vec([3.0f32])?;
+    let mut y = bench.svm.try_zeroed::<f32>(1)?;
     let pair = bench.svm.try_scope(|s| -> Result<_> {
         let x = s.read(&x);
         let mut y = s.lend(&mut y);
@@ -98,7 +98,7 @@ pub fn throughput(bench: &Bench) -> Result<Vec<Row>> {
     let mut floor = BareIncrement::new(&bench.device)?;
     // SAFETY: the shader updates y[i] for i < n, each by one invocation.
     let kernel = unsafe { bench.svm.module(INCREMENT).load::<Increment>()? };
-    let mut y = bench.svm.zeroed::<u32>(ELEMENTS as usize)?;
+    let mut y = bench.svm.try_zeroed::<u32>(ELEMENTS as usize)?;
     let pair = bench.svm.try_scope(|s| -> Result<_> {
         let mut y = s.lend(&mut y);
         let mut launched = 0;

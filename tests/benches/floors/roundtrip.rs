@@ -82,7 +82,7 @@ impl<'b> InPlace<'b> {
         let svm = &bench.svm;
         // SAFETY: the shader reads x[i] and updates y[i] for i < n, each by one invocation.
         let kernel = unsafe { svm.module(SAXPY).load::<Saxpy>()? };
-        let (x, y) = (svm.zeroed(ELEMENTS as usize)?, svm.zeroed(ELEMENTS as usize)?);
+        let (x, y) = (svm.try_zeroed(ELEMENTS as usize)?, svm.try_zeroed(ELEMENTS as usize)?);
         Ok(InPlace { svm, kernel, x, y, rounds: 0 })
     }
 

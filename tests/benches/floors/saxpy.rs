@@ -62,8 +62,8 @@ pub fn saxpy(bench: &Bench) -> Result<Vec<Row>> {
     // SAFETY: the shader reads x[i] and updates y[i] for i < n, each by one invocation.
     let kernel = unsafe { bench.svm.module(SAXPY).load::<Saxpy>()? }.timed();
     let n = ELEMENTS as usize;
-    let x = bench.svm.vec((0..n).map(x_at))?;
-    let mut y = bench.svm.zeroed::<Quad>(n)?;
+    let x = bench.svm.try_vec((0..n).map(x_at))?;
+    let mut y = bench.svm.try_zeroed::<Quad>(n)?;
     let mut rounds = 0u32;
     let pair = bench.svm.try_scope(|s| -> Result<_> {
         let x = s.read(&x);
