@@ -19,7 +19,6 @@ pub enum Placement {
     Discrete,
 }
 
-
 /// Options as they are in force: built by `SvmBuilder`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {

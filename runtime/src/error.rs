@@ -261,6 +261,30 @@ pub enum Error {
         /// Elements passed.
         got: u64,
     },
+    /// A `#[len]` expression that has no value for these arguments.
+    #[error(
+        "argument '{field}': its #[len({expression})] has no value for these arguments: {reason}; check the fields it is computed from"
+    )]
+    BadLength {
+        /// The field.
+        field: &'static str,
+        /// The expression.
+        expression: &'static str,
+        /// What went wrong.
+        reason: &'static str,
+    },
+    /// A slice that starts where the shader's accesses would be misaligned.
+    #[error(
+        "argument '{field}' starts at {address:#x}, but the kernel's accesses need an alignment of {align} bytes; pass the slice from an element that is so aligned"
+    )]
+    Misaligned {
+        /// The field.
+        field: &'static str,
+        /// Where it starts.
+        address: u64,
+        /// The alignment in bytes that the shader declares.
+        align: u32,
+    },
     /// The slice is ordinary memory.
     #[error(
         "argument '{field}' ({bytes} bytes at {address:#x}) is not memory of a vksvm heap; build it with svm.vec(..) or svm.alloc()"

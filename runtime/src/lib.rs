@@ -21,6 +21,7 @@ pub use capabilities::{Capabilities, Probe};
 pub use config::Placement;
 pub use error::{Error, OsError, Result};
 pub use heap::{Svm, SvmAlloc, SvmBox, SvmVec};
+pub use kernel::*;
 pub use os::mapping::Backing;
 pub use stats::Stats;
 

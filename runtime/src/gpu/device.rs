@@ -61,8 +61,7 @@ impl Device {
         let queue = unsafe { raw.get_device_queue(candidate.queue_family, 0) };
         // SAFETY: the candidate comes from this instance.
         let memory = unsafe { instance.raw.get_physical_device_memory_properties(candidate.raw) };
-        let host_import =
-            enabled.host_import.then(|| ash::ext::external_memory_host::Device::new(&instance.raw, &raw));
+        let host_import = enabled.host_import.then(|| ash::ext::external_memory_host::Device::new(&instance.raw, &raw));
         Ok(Arc::new(Device {
             calls,
             queue,

@@ -36,14 +36,10 @@ const OPTIONAL: &[Optional] = &[
     (&[Capability::Int8], |f| &mut f.v12.shader_int8),
     (&[Capability::Float16], |f| &mut f.v12.shader_float16),
     (&[Capability::StorageBuffer16BitAccess], |f| &mut f.v11.storage_buffer16_bit_access),
-    (&[Capability::UniformAndStorageBuffer16BitAccess], |f| {
-        &mut f.v11.uniform_and_storage_buffer16_bit_access
-    }),
+    (&[Capability::UniformAndStorageBuffer16BitAccess], |f| &mut f.v11.uniform_and_storage_buffer16_bit_access),
     (&[Capability::StoragePushConstant16], |f| &mut f.v11.storage_push_constant16),
     (&[Capability::StorageBuffer8BitAccess], |f| &mut f.v12.storage_buffer8_bit_access),
-    (&[Capability::UniformAndStorageBuffer8BitAccess], |f| {
-        &mut f.v12.uniform_and_storage_buffer8_bit_access
-    }),
+    (&[Capability::UniformAndStorageBuffer8BitAccess], |f| &mut f.v12.uniform_and_storage_buffer8_bit_access),
     (&[Capability::StoragePushConstant8], |f| &mut f.v12.storage_push_constant8),
     (&[Capability::VariablePointersStorageBuffer], |f| &mut f.v11.variable_pointers_storage_buffer),
     (&[Capability::VariablePointers], |f| &mut f.v11.variable_pointers),
@@ -70,12 +66,8 @@ const REQUIRED: &[(&str, fn(&mut Features) -> &mut vk::Bool32)] = &[
 ];
 
 /// Capabilities of every compute device that passes the requirements. Matrix and Int64 follow from the features.
-const ALWAYS: &[Capability] = &[
-    Capability::Shader,
-    Capability::Matrix,
-    Capability::Int64,
-    Capability::PhysicalStorageBufferAddresses,
-];
+const ALWAYS: &[Capability] =
+    &[Capability::Shader, Capability::Matrix, Capability::Int64, Capability::PhysicalStorageBufferAddresses];
 
 /// Capabilities of subgroup operations, each with the flag that the device reports.
 const SUBGROUP: &[(Capability, vk::SubgroupFeatureFlags)] = &[

@@ -58,9 +58,9 @@ impl Instance {
             let utils = ash::ext::debug_utils::Instance::new(&instance._entry, &instance.raw);
             let info = validation::messenger_info();
             // SAFETY: VK_EXT_debug_utils was enabled above.
-            let messenger = instance.calls.run(Call::CreateDebugUtilsMessenger, || unsafe {
-                utils.create_debug_utils_messenger(&info, None)
-            })?;
+            let messenger = instance
+                .calls
+                .run(Call::CreateDebugUtilsMessenger, || unsafe { utils.create_debug_utils_messenger(&info, None) })?;
             instance.messenger = Some((utils, messenger));
         }
         Ok(instance)

@@ -49,8 +49,7 @@ impl Pipeline {
         let module = calls.run(Call::CreateShaderModule, || unsafe { device.raw.create_shader_module(&info, None) })?;
         let (mut entries, mut data) = (vec![], vec![]);
         for (id, bytes) in source.constants {
-            let entry =
-                vk::SpecializationMapEntry { constant_id: *id, offset: data.len() as u32, size: bytes.len() };
+            let entry = vk::SpecializationMapEntry { constant_id: *id, offset: data.len() as u32, size: bytes.len() };
             entries.push(entry);
             data.extend_from_slice(bytes);
         }

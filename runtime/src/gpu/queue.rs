@@ -162,13 +162,17 @@ impl Queue {
     pub(super) fn flush(&self, s: &mut State, split: Option<u64>, told: Option<u64>) -> Result<()> {
         let Some(last) = s.pending.last().map(|step| step.point) else { return Ok(()) };
         let cut = split.map_or(s.pending.len(), |point| s.pending.partition_point(|step| step.point <= point));
-        let (head, tail) = s.pending.split_at(if cut == 0 { s.pending.len() } else { cut });
-        let batches: SmallVec<[Batch<'_>; 2]> = [head, tail]
-            .into_iter()
-            .filter_map(|steps| steps.last().map(|step| Batch { steps, signal: step.point }))
-            .collect();
-        let result = self.device.submit(&batches, self.done.load(SeqCst));
-        let signals: SmallVec<[u64; 2]> = batches.iter().map(|batch| batch.signal).collect();
+        let mut signals: SmallVec<[u64; 2]> = SmallVec::new();
+        let result = {
+            let (head, tail) = s.pending.split_at(if cut == 0 { s.pending.len() } else { cut });
+            let mut batches: SmallVec<[Batch<'_>; 2]> = SmallVec::new();
+            for steps in [head, tail] {
+                let Some(end) = steps.last() else { continue };
+                signals.push(end.point);
+                batches.push(Batch { steps, signal: end.point });
+            }
+            self.device.submit(&batches, self.done.load(SeqCst))
+        };
         match result {
             Ok(()) => {
                 let now = Instant::now();
@@ -370,7 +374,8 @@ impl Queue {
         let all = s.lost.is_some();
         let points: Vec<bool> = s.jobs.iter().map(|(point, _)| all || s.runs_until(*point) <= done).collect();
         let mut at = points.iter();
-        s.jobs.extract_if(.., |_| at.next().copied().unwrap_or(false)).map(|(_, job)| job).collect()
+        let ready = s.jobs.extract_if(.., |_| at.next().copied().unwrap_or(false));
+        ready.inspect(|(point, _)| _ = self.acknowledged.fetch_max(*point, SeqCst)).map(|(_, job)| job).collect()
     }
 
     /// Reports the oldest submission, once, where it has run for longer than the limit.

@@ -25,13 +25,14 @@ const TICK: Duration = Duration::from_millis(100);
 impl Reaper {
     pub fn start(queue: &Arc<Queue>) -> Result<Self> {
         let service = queue.clone();
-        let thread = std::thread::Builder::new().name("vksvm-reaper".into()).spawn(move || run(&service)).map_err(
-            |error| Error::Os {
-                call: "clone",
-                doing: "starting the reaper thread",
-                os: OsError(error.raw_os_error().unwrap_or(0)),
-            },
-        )?;
+        let thread =
+            std::thread::Builder::new().name("vksvm-reaper".into()).spawn(move || run(&service)).map_err(|error| {
+                Error::Os {
+                    call: "clone",
+                    doing: "starting the reaper thread",
+                    os: OsError(error.raw_os_error().unwrap_or(0)),
+                }
+            })?;
         Ok(Reaper { queue: queue.clone(), thread: Some(thread) })
     }
 }

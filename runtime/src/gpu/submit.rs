@@ -128,9 +128,8 @@ impl Buffers {
         }
         let info = vk::CommandBufferAllocateInfo::default().command_pool(self.pool).command_buffer_count(1);
         // SAFETY: the pool is this queue's and only used under its lock.
-        let made = device
-            .calls
-            .run(Call::AllocateCommandBuffers, || unsafe { device.raw.allocate_command_buffers(&info) })?;
+        let made =
+            device.calls.run(Call::AllocateCommandBuffers, || unsafe { device.raw.allocate_command_buffers(&info) })?;
         Ok(made[0])
     }
 }

@@ -43,8 +43,7 @@ impl Timers {
         }
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.free.is_empty() {
-            let info =
-                vk::QueryPoolCreateInfo::default().query_type(vk::QueryType::TIMESTAMP).query_count(2 * PAIRS);
+            let info = vk::QueryPoolCreateInfo::default().query_type(vk::QueryType::TIMESTAMP).query_count(2 * PAIRS);
             // SAFETY: a plain pool; the queue has timestamps.
             let pool = self
                 .device

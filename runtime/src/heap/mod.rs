@@ -3,7 +3,6 @@
 //! [`Heap`] is the allocator. Under it, `runs` keeps the free pages, `slab` shares a page among small allocations of
 //! one size class (`classes`), and `pages` knows for each page what it is used for.
 
-
 mod allocator;
 mod classes;
 mod collections;

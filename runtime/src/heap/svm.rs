@@ -147,8 +147,7 @@ impl Inner {
         let heap = Heap::new(mapping, options)?;
         // SAFETY: both become fields of Inner, where `unified` is dropped before `heap`.
         let unified = unsafe { Unified::new(&device, heap.span(), segment) };
-        let options =
-            QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
+        let options = QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
         let queue = Arc::new(Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options));
         let capabilities = Capabilities::of(&device.info, &findings, segment, len);
         registry::add(heap.span());

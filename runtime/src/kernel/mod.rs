@@ -1,1 +1,32 @@
-//! kernel
+//! Kernels: shared types, arguments, checks at load, launches.
+
+mod args;
+#[cfg(test)]
+mod args_tests;
+mod encode;
+mod grid;
+mod launch;
+mod layout;
+mod length;
+mod loader;
+mod owned;
+mod scope;
+mod types;
+
+pub use args::{Access, In, InOut, Out, Reach};
+pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
+pub use grid::Grid;
+pub use launch::Launch;
+pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
+pub use loader::{Kernel, Loader};
+pub use owned::Running;
+pub use scope::{Lent, Scope};
+pub use types::{GpuStruct, Ptr};
+pub use vksvm_derive::{GpuStruct, KernelArgs};
+
+/// What the derives' output names. No stability promise.
+#[doc(hidden)]
+pub mod derived {
+    pub use super::encode::{Block, Field, SafeField, SliceField};
+    pub use super::length::{Integer, Length};
+}

@@ -39,11 +39,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// `PlacementUnavailable` where the device refuses the import or does not see the same memory; as Vulkan's.
 pub(crate) fn unified(device: &Arc<Device>, backing: Backing) -> Result<Findings> {
-    let unavailable = |reason: String| Error::PlacementUnavailable {
-        placement: "unified",
-        device: device.info.name.clone(),
-        reason,
-    };
+    let unavailable =
+        |reason: String| Error::PlacementUnavailable { placement: "unified", device: device.info.name.clone(), reason };
     if !(BLOCK as u64).is_multiple_of(device.info.import_align) {
         let align = device.info.import_align;
         return Err(unavailable(format!("it imports host memory in units of {align} bytes, blocks have {BLOCK}")));
@@ -82,7 +79,8 @@ pub(crate) fn unified(device: &Arc<Device>, backing: Backing) -> Result<Findings
             return Err(unavailable(format!("it does not see {backing:?} memory that it imported")));
         }
     }
-    mapping.release(0..BLOCK)?;
+    // SAFETY: the probe's own memory, with nothing in it that is still wanted.
+    unsafe { mapping.release(0..BLOCK) }?;
     let follows_release = ask(0, "released page")?;
     let offsets = [0, 1].map(|i| imports[i].address.0.wrapping_sub(part(i).start));
     Ok(Findings { backing, offsets, follows_release })
@@ -96,8 +94,7 @@ struct Ask {
 
 impl Ask {
     fn new(device: &Arc<Device>) -> Result<Self> {
-        let words: Vec<u32> =
-            PROBE_SPIRV.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let words: Vec<u32> = PROBE_SPIRV.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
         let source = PipelineSource { words: &words, entry: "main", push_constants: 8, constants: &[] };
         // SAFETY: the module is the project's own and needs only required features.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;

@@ -1,0 +1,174 @@
+//! The argument wrappers: slices lent to a kernel, and what it reaches through pointers.
+//!
+//! Only a scope makes them, so that whoever holds one knows that the memory stays lent while a launch may use it.
+//!
+//! # Safety
+//! The wrappers hold a raw pointer for a borrowed slice. The constructors' callers promise that the borrow holds for
+//! `'a`; nothing here follows the pointer.
+
+#![allow(unsafe_code)]
+
+use super::scope::Uses;
+use crate::addr::Span;
+use smallvec::SmallVec;
+use std::{fmt, marker::PhantomData};
+
+/// What a kernel does with a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Reads it: [`In`].
+    In,
+    /// Writes it: [`Out`].
+    Out,
+    /// Reads and writes it: [`InOut`].
+    InOut,
+}
+
+impl Access {
+    /// Whether the kernel may write.
+    pub const fn writes(self) -> bool {
+        !matches!(self, Access::In)
+    }
+}
+
+const fn shared_between_threads<T: Send + Sync>() {}
+// The wrappers' Send and Sync promise this for the references that they hold.
+const _: () = shared_between_threads::<&Uses<'static>>();
+
+macro_rules! wrapper {
+    ($name:ident, $pointer:ty, $borrow:ty, $doc:literal) => {
+        #[doc = $doc]
+        ///
+        /// In the shader's argument block it is one 8-byte pointer; the length is not passed, so pass what the shader
+        /// needs as a field of its own and check it with `#[len(..)]`.
+        pub struct $name<'a, T> {
+            ptr: $pointer,
+            len: usize,
+            uses: &'a Uses<'a>,
+            borrow: PhantomData<$borrow>,
+        }
+
+        // SAFETY: a borrow of elements of type T that may be used on both sides of the move, plus a reference to
+        // `Uses`, which is shared between threads.
+        unsafe impl<T: Send + Sync> Send for $name<'_, T> {}
+        // SAFETY: as for Send; nothing is mutable through a shared reference.
+        unsafe impl<T: Send + Sync> Sync for $name<'_, T> {}
+
+        impl<'a, T> $name<'a, T> {
+            /// # Safety
+            /// `ptr` and `len` are a slice that is borrowed for `'a`, shared for `In`, exclusively for the others, and
+            /// whoever lends it waits, before the borrow ends, for the launches that `uses` records.
+            #[allow(dead_code)]
+            pub(crate) unsafe fn lent(ptr: $pointer, len: usize, uses: &'a Uses<'a>) -> Self {
+                Self { ptr, len, uses, borrow: PhantomData }
+            }
+
+            /// How many elements.
+            pub fn len(&self) -> usize {
+                self.len
+            }
+
+            /// Whether it has no element.
+            pub fn is_empty(&self) -> bool {
+                self.len == 0
+            }
+
+            /// The unified addresses of its elements.
+            pub(crate) fn span(&self) -> Span {
+                let ptr: *const T = self.ptr;
+                Span::of(std::ptr::slice_from_raw_parts(ptr, self.len))
+            }
+
+            pub(crate) fn uses(&self) -> &'a Uses<'a> {
+                self.uses
+            }
+        }
+
+        impl<T> fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(
+                    f,
+                    "{}<{}>[{}] at {:#x}",
+                    stringify!($name),
+                    std::any::type_name::<T>(),
+                    self.len,
+                    self.span().start
+                )
+            }
+        }
+    };
+}
+wrapper!(In, *const T, &'a [T], "A slice that a kernel reads. Made only by a scope; copied freely.");
+wrapper!(
+    Out,
+    *mut T,
+    &'a mut [T],
+    "A slice that a kernel writes. Elements that it does not write keep their value. Made only by a scope; serves one launch."
+);
+wrapper!(
+    InOut,
+    *mut T,
+    &'a mut [T],
+    "A slice that a kernel reads and writes. Made only by a scope; serves one launch."
+);
+
+impl<T> Copy for In<'_, T> {}
+impl<T> Clone for In<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+/// One use that a launch makes of lent memory.
+#[derive(Clone, Copy)]
+#[allow(dead_code)]
+pub(crate) struct Used<'a> {
+    /// Where the lender keeps the slice's uses.
+    pub uses: &'a Uses<'a>,
+    /// The bytes.
+    pub span: Span,
+    /// Whether the launch may write them.
+    pub write: bool,
+    /// The argument struct's field.
+    pub field: &'static str,
+    /// Index in `KernelArgs::layout()`; `None` for what a `Reach` covers.
+    pub argument: Option<usize>,
+}
+
+/// What a kernel reaches through pointers that are stored in memory. Its presence makes the launch `unsafe`, since
+/// safe code can store any address.
+///
+/// It has no member in the shader's argument block.
+#[derive(Clone, Default)]
+pub struct Reach<'a> {
+    parts: SmallVec<[(&'a Uses<'a>, Span, bool); 4]>,
+}
+
+impl<'a> Reach<'a> {
+    /// Reaches nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The kernel may read the elements of `slice` through pointers.
+    pub fn read<T>(mut self, slice: In<'a, T>) -> Self {
+        self.parts.push((slice.uses(), slice.span(), false));
+        self
+    }
+
+    /// The kernel may read and write the elements of `slice` through pointers.
+    pub fn update<T>(mut self, slice: InOut<'a, T>) -> Self {
+        self.parts.push((slice.uses(), slice.span(), true));
+        self
+    }
+
+    pub(crate) fn parts(&self) -> &[(&'a Uses<'a>, Span, bool)] {
+        &self.parts
+    }
+}
+
+impl fmt::Debug for Reach<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.parts.iter().map(|(_, span, write)| (span, write))).finish()
+    }
+}
