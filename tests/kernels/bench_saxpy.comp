@@ -4,7 +4,7 @@
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_scalar_block_layout : require
 
-layout(local_size_x = 64) in;
+layout(local_size_x = 256) in;
 
 layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer Source {
     vec4 at[];

@@ -92,7 +92,7 @@ impl<'b> InPlace<'b> {
         fill(&mut self.x, &mut self.y, self.rounds);
         self.svm.scope(|s| {
             let arguments = Saxpy { x: s.read(&self.x), y: s.update(&mut self.y), n: ELEMENTS, a: 2.0 };
-            self.kernel.launch(ELEMENTS, arguments)
+            self.kernel.launch(ELEMENTS, arguments)?.wait()
         })?;
         let total = sum(&self.y);
         let took = start.elapsed();

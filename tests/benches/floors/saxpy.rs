@@ -19,7 +19,7 @@ use std::time::Duration;
 /// y = a * x + y over vectors of four.
 pub const SAXPY: &[u8] = include_bytes!("../../kernels/bench_saxpy.spv");
 /// The kernel's workgroup size.
-pub const LOCAL: u32 = 64;
+pub const LOCAL: u32 = 256;
 
 /// Elements of each of the two vectors: 16 Mi floats, 64 MiB.
 const ELEMENTS: u32 = 4 << 20;
