@@ -4,6 +4,8 @@ mod args;
 #[cfg(test)]
 mod args_tests;
 mod encode;
+#[cfg(feature = "glsl")]
+mod glsl;
 mod grid;
 mod launch;
 mod layout;
@@ -15,6 +17,8 @@ mod types;
 
 pub use args::{Access, In, InOut, Out, Reach};
 pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
+#[cfg(feature = "glsl")]
+pub use glsl::Glsl;
 pub use grid::Grid;
 pub use launch::Launch;
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
