@@ -3,6 +3,7 @@
 mod args;
 #[cfg(test)]
 mod args_tests;
+mod check;
 mod encode;
 #[cfg(feature = "glsl")]
 mod glsl;
@@ -12,7 +13,11 @@ mod layout;
 mod length;
 mod loader;
 mod owned;
+mod glsl_decl;
+mod reflect;
 mod scope;
+#[cfg(test)]
+mod testdata;
 mod types;
 
 pub use args::{Access, In, InOut, Out, Reach};
@@ -21,6 +26,7 @@ pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
 pub use glsl::Glsl;
 pub use grid::Grid;
 pub use launch::Launch;
+pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
 pub use loader::{Kernel, Loader};
 pub use owned::Running;
