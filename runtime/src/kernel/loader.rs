@@ -8,6 +8,7 @@
 use super::{
     GpuStruct, KernelArgs,
     check::check,
+    encode::CAPACITY,
     reflect::{Override, Reflection},
 };
 use crate::{
@@ -118,8 +119,8 @@ impl Loader<'_> {
         require(device, &entry, &module, words[VERSION_WORD])?;
         let facts = check(&entry, &module, &layout)?;
         let bytes = layout.last().map_or(0, |arg| arg.offset + arg.size);
-        if bytes > device.info.push_constants {
-            let limit = device.info.push_constants;
+        let limit = device.info.push_constants.min(CAPACITY);
+        if bytes > limit {
             return Err(Error::ArgumentsTooLarge { kernel: entry, bytes, limit });
         }
         let local_size = module.local_size;

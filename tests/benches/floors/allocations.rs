@@ -28,18 +28,18 @@ pub fn small(bench: &Bench) -> Result<Vec<Row>> {
     let layout = Layout::from_size_align(64, 8)?;
     let mut ours = Churn::new(bench.svm.alloc(), layout, LIVE, false)?;
     let mut floor = Churn::new(System, layout, LIVE, false)?;
-    let pair = interleaved(bench.effort(50, 20), || ours.round(), || floor.round())?;
+    let pair = interleaved(bench.effort(50, 20), || ours.round(), || floor.round())?.per_step(LIVE);
     Ok(vec![Row { name: "alloc_small", unit: Unit::Ns, pair, bound: None }])
 }
 
 /// 8 MiB, 16 of them live, freed in random order: once only allocated, once with the first byte of every OS page written.
 pub fn large(bench: &Bench) -> Result<Vec<Row>> {
-    let layout = Layout::from_size_align(8 << 20, 4096)?;
+    let layout = Layout::from_size_align(8 << 20, 16)?;
     let mut rows = Vec::new();
     for (name, touch, batch) in [("alloc_large", false, 50), ("alloc_large_touched", true, 4)] {
         let mut ours = Churn::new(bench.svm.alloc(), layout, LARGE_LIVE, touch)?;
         let mut floor = Churn::new(System, layout, LARGE_LIVE, touch)?;
-        let pair = interleaved(bench.effort(batch, 30), || ours.round(), || floor.round())?;
+        let pair = interleaved(bench.effort(batch, 30), || ours.round(), || floor.round())?.per_step(LARGE_LIVE);
         rows.push(Row { name, unit: Unit::Us, pair, bound: None });
     }
     Ok(rows)
@@ -65,12 +65,12 @@ impl<A: Allocator> Churn<A> {
         Ok(churn)
     }
 
-    /// Frees a random allocation and makes another, as often as there are slots; the time of one such step.
+    /// Frees a random allocation and makes another, as often as there are slots; the time of all of it.
     ///
-    /// With `touch` off the large blocks are only marked outside of what is timed, so their first page is faulted in there.
+    /// Blocks are marked, and their marks checked, outside of what is timed: a block that is lost or shared shows there. So
+    /// with `touch` off the first page of a large block is faulted in there, and given back by the timed free.
     fn round(&mut self) -> Result<Duration> {
         let steps = self.live.len();
-        // Marks are checked and set in one sweep each, outside of the timed part: a lost or shared block shows there.
         for (slot, block) in self.live.iter().enumerate() {
             // SAFETY: a live block of at least 8 bytes (module header), marked when it was made.
             let mark = unsafe { block.cast::<usize>().read() };
@@ -97,7 +97,7 @@ impl<A: Allocator> Churn<A> {
         for (slot, block) in self.live.iter().enumerate() {
             self.mark(*block, slot);
         }
-        Ok(took / steps as u32)
+        Ok(took)
     }
 
     fn allocate(&self) -> Result<NonNull<u8>> {

@@ -40,6 +40,18 @@ pub struct Pair {
     pub settled: bool,
 }
 
+impl Pair {
+    /// The same for one of the `steps` that each round takes.
+    pub fn per_step(mut self, steps: usize) -> Self {
+        for side in [&mut self.ours, &mut self.floor] {
+            for seconds in [&mut side.median, &mut side.low, &mut side.high] {
+                *seconds /= steps as f64;
+            }
+        }
+        self
+    }
+}
+
 /// Runs the two sides in turn, changing which goes first each round; each returns how long its measured part took.
 ///
 /// The first batch warms caches, allocators and clocks up and does not count. Stopping looks only at whether the ratio still

@@ -84,7 +84,8 @@ impl<'a> Layouts<'a> {
             }
             // An array of fixed length is the element, or holds so many of them.
             Shape::Array { element, stride: s, .. } => {
-                let whole = matches!(rust, TypeLayout::Array { .. }) && self.compare(rust, (block, 0), only, path).is_ok();
+                let whole =
+                    matches!(rust, TypeLayout::Array { .. }) && self.compare(rust, (block, 0), only, path).is_ok();
                 if whole {
                     return Ok(());
                 }
@@ -115,16 +116,12 @@ impl<'a> Layouts<'a> {
             }
             (TypeLayout::Pointer(_), _) if super::is_address(self.module, ty) => Ok(()),
             (_, Shape::Vector { element, len }) => self.vector(rust, element, len, path),
-            (_, Shape::Matrix { .. }) => match MatrixOf::member(
-                &self.module.module,
-                &self.module.constants,
-                within.0,
-                within.1,
-                ty,
-            ) {
-                Some(m) => self.matrix(rust, m, path),
-                None => differs(", whose stride is not given"),
-            },
+            (_, Shape::Matrix { .. }) => {
+                match MatrixOf::member(&self.module.module, &self.module.constants, within.0, within.1, ty) {
+                    Some(m) => self.matrix(rust, m, path),
+                    None => differs(", whose stride is not given"),
+                }
+            }
             (TypeLayout::Array { element, len, stride }, Shape::Array { element: e, len: l, stride: s }) => {
                 if l != Some(*len as u64) {
                     let theirs = l.map_or("an unknown number of".into(), |l| l.to_string());
@@ -145,7 +142,10 @@ impl<'a> Layouts<'a> {
         for (i, m) in (0..).zip(members) {
             let Some(offset) = self.offset(ty, i) else {
                 let name = self.module.module.member_name(ty, i);
-                return Err(Wrong { path: path.into(), reason: format!("member {name} of the shader's struct has no offset") });
+                return Err(Wrong {
+                    path: path.into(),
+                    reason: format!("member {name} of the shader's struct has no offset"),
+                });
             };
             theirs.push((offset, i, *m));
         }
@@ -214,6 +214,12 @@ impl<'a> Layouts<'a> {
             describe(self.module, m.number),
             m.stride
         );
+        // Six numbers in a row are a matrix either way round; an array of arrays says which it means.
+        if let TypeLayout::Array { element: TypeLayout::Array { len: inner, .. }, len, .. } = rust
+            && (*len, *inner) != (m.outer as usize, m.inner as usize)
+        {
+            return Err(Wrong { path: path.into(), reason: format!("it is {rust} in Rust, but {what} in the shader") });
+        }
         self.numbers(rust, m.number, &offsets, path, &what)
     }
 

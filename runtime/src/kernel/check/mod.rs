@@ -178,9 +178,8 @@ impl Check<'_> {
 
     /// The alignment that the slice's address must have.
     fn slice(&self, m: &Member, access: Access, element: &TypeLayout) -> Result<u32> {
-        let writes = |block: String| {
-            Err(Error::WritesInput { kernel: self.kernel.into(), field: self.arg.name.into(), block })
-        };
+        let writes =
+            |block: String| Err(Error::WritesInput { kernel: self.kernel.into(), field: self.arg.name.into(), block });
         match self.module.shape(m.ty) {
             Shape::Pointer { to, stride } => {
                 let touch = self.module.accesses.through(to);
@@ -197,7 +196,7 @@ impl Check<'_> {
                 if access == Access::In {
                     return writes(format!("{} ({})", m.plain_name(), m.what));
                 }
-                Ok(self.module.accesses.from_member(m.index).align.max(element.align() as u32))
+                Ok(self.module.accesses.of_member(m.index).align.max(element.align() as u32))
             }
             _ => self.mismatch(format!(
                 "it is a slice, {}, in Rust, but member {} of the shader's block is {}; declare it as a buffer reference",

@@ -147,7 +147,14 @@ impl Constants {
         let list: Vec<_> = self
             .specialized
             .iter()
-            .map(|c| format!("{}{} ({})", c.spec_id, c.name.iter().map(|n| format!(" '{n}'")).collect::<String>(), c.kind.name()))
+            .map(|c| {
+                format!(
+                    "{}{} ({})",
+                    c.spec_id,
+                    c.name.iter().map(|n| format!(" '{n}'")).collect::<String>(),
+                    c.kind.name()
+                )
+            })
             .collect();
         let list = if list.is_empty() { "none".into() } else { list.join(", ") };
         let reason = format!("the module has no such constant; it has: {list}");
@@ -158,9 +165,7 @@ impl Constants {
     fn operation(&self, op: Op, operands: &[u32], part: &mut Option<u32>) -> Option<u64> {
         if op == Op::CompositeExtract {
             let (&composite, path) = operands.split_first()?;
-            let found = path.iter().try_fold(composite, |at, index| {
-                self.parts(at)?.get(*index as usize).copied()
-            })?;
+            let found = path.iter().try_fold(composite, |at, index| self.parts(at)?.get(*index as usize).copied())?;
             *part = Some(found);
             return self.value(found);
         }
@@ -181,7 +186,13 @@ impl Constants {
             (Op::UGreaterThan, [a, b]) => u64::from(a > b),
             (Op::ULessThan, [a, b]) => u64::from(a < b),
             (Op::LogicalNot, [a]) => u64::from(*a == 0),
-            (Op::Select, [c, a, b]) => if *c != 0 { *a } else { *b },
+            (Op::Select, [c, a, b]) => {
+                if *c != 0 {
+                    *a
+                } else {
+                    *b
+                }
+            }
             _ => return None,
         })
     }
@@ -201,7 +212,12 @@ fn given(kernel: &str, id: u32, kind: ConstantKind, value: &Override) -> Result<
         }
         other => {
             let hint = if kind == ConstantKind::Bool { "; pass 0u32 or 1u32" } else { "" };
-            bad(format!("it is {} in the shader ({} bytes), the value given is {other} ({} bytes){hint}", kind.name(), kind.size(), other.size()))
+            bad(format!(
+                "it is {} in the shader ({} bytes), the value given is {other} ({} bytes){hint}",
+                kind.name(),
+                kind.size(),
+                other.size()
+            ))
         }
     }
 }

@@ -12,14 +12,32 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Shape {
     Number(ConstantKind),
-    Vector { element: u32, len: u32 },
+    Vector {
+        element: u32,
+        len: u32,
+    },
     /// Columns of a vector type.
-    Matrix { column: u32, columns: u32 },
-    Array { element: u32, len: Option<u64>, stride: Option<u32> },
-    RuntimeArray { element: u32, stride: Option<u32> },
-    Struct { members: Vec<u32> },
+    Matrix {
+        column: u32,
+        columns: u32,
+    },
+    Array {
+        element: u32,
+        len: Option<u64>,
+        stride: Option<u32>,
+    },
+    RuntimeArray {
+        element: u32,
+        stride: Option<u32>,
+    },
+    Struct {
+        members: Vec<u32>,
+    },
     /// A PhysicalStorageBuffer pointer.
-    Pointer { to: u32, stride: Option<u32> },
+    Pointer {
+        to: u32,
+        stride: Option<u32>,
+    },
     Other,
 }
 
