@@ -175,8 +175,8 @@ pub trait Field<'a>: sealed::Sealed {
 /// A field that names no memory beyond lent slices.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` in an argument struct must be written as `Reach`",
-    note = "the derive makes the launch unsafe by that name, so an alias of it is refused"
+    message = "`{Self}` cannot be a field of an argument struct whose launch is safe",
+    note = "an alias of `Reach` is not seen: write `Reach` itself, which makes the launch unsafe"
 )]
 pub trait SafeField: sealed::Sealed {}
 

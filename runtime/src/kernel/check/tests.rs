@@ -233,6 +233,36 @@ fn offsets_and_sizes_of_a_struct_are_compared() {
     assert_eq!(over.0, "Node.flag");
 }
 
+#[test]
+fn a_value_beyond_its_rust_struct_is_refused() {
+    let short = data::Wrapped::<f32>::LAYOUT;
+    let e = changed("pair", |a| (a.kind, a.size) = (ArgKind::Value(short), 4)).unwrap_err();
+    let Error::LayoutMismatch { reason, .. } = &e else { panic!("{e}") };
+    assert!(reason.contains("member 'pad0_' (uint32_t) at offset 4, beyond the 4 bytes that Wrapped has"), "{reason}");
+}
+
+#[test]
+fn members_that_overlap_are_refused() {
+    // The padding at Node's end moves over `degree`.
+    let good = words(data::NODE_NAMED);
+    let end = size_of::<Node>() as u32 - 7;
+    let mut w = good.clone();
+    let mut at = 5;
+    while at < w.len() {
+        let is_offset = w[at] == 5 << 16 | rspirv::spirv::Op::MemberDecorate as u32;
+        if is_offset && w[at + 3] == Decoration::Offset as u32 && w[at + 4] == end {
+            w[at + 4] = 9;
+        }
+        at += (w[at] >> 16) as usize;
+    }
+    assert_ne!(w, good);
+    let r = Reflection::new(&w, "main", &BTreeMap::new()).unwrap();
+    let (path, reason) = layout(check("main", &r, &NodeArgs::layout()));
+    // Through the pointers to pointers, which are looked at first.
+    assert_eq!(path, "Node.edges->->degree");
+    assert!(reason.contains("where the shader's struct has member") && reason.contains("at 9 too"), "{reason}");
+}
+
 #[derive(KernelArgs)]
 #[allow(dead_code)]
 struct Blocks<'a> {
@@ -242,6 +272,8 @@ struct Blocks<'a> {
     members: InOut<'a, data::Members>,
     partly: InOut<'a, data::Members>,
     halves: In<'a, u16>,
+    one: InOut<'a, [f32; 4]>,
+    columns: InOut<'a, [data::Column; 3]>,
 }
 
 fn blocks(name: &str, to: Access, of: TypeLayout) -> Result<Vec<ArgFacts>> {
@@ -281,6 +313,14 @@ fn matrices_are_compared_as_they_lie_in_memory() {
 }
 
 #[test]
+fn a_matrix_with_gaps_is_no_packed_matrix() {
+    // Nine numbers, 48 bytes, at other offsets than the shader has them.
+    let (path, reason) = layout(blocks("columns", Access::InOut, data::Wrapped::<data::Nine>::LAYOUT));
+    assert_eq!(path, "Wrapped<Nine>");
+    assert!(reason.contains("3 runs of 3 float32_t, 16 bytes apart"), "{reason}");
+}
+
+#[test]
 fn blocks_that_are_no_arrays() {
     blocks("fixed", Access::InOut, <[f32; 16]>::LAYOUT).unwrap();
     assert!(layout(blocks("fixed", Access::InOut, u32::LAYOUT)).1.contains("u32 in Rust, but float32_t"));
@@ -290,6 +330,18 @@ fn blocks_that_are_no_arrays() {
     assert!(
         layout(blocks("members", Access::InOut, f32::LAYOUT)).1.contains("f32 in Rust, but a struct in the shader")
     );
+}
+
+#[test]
+fn a_struct_of_one_field_is_its_field_or_holds_it() {
+    let one = |layout| blocks("one", Access::InOut, layout);
+    one(data::Wrapped::<[f32; 4]>::LAYOUT).unwrap();
+    assert_eq!(layout(one(data::Wrapped::<[u32; 4]>::LAYOUT)).0, "Wrapped<[u32; 4]>.inner");
+    one(data::Quad::LAYOUT).unwrap();
+    assert!(layout(one(<[f32; 3]>::LAYOUT)).1.contains("[f32; 3] in Rust, but 4 of float32_t"));
+    // A block of one struct: the struct, or a struct that holds it.
+    blocks("single", Access::Out, data::Wrapped::<data::RowPose>::LAYOUT).unwrap();
+    assert!(blocks("single", Access::Out, data::Wrapped::<data::Pose>::LAYOUT).is_err());
 }
 
 #[test]
@@ -340,6 +392,25 @@ fn addresses_as_numbers_are_followed_back_to_their_argument() {
     }
 }
 
+#[test]
+fn members_may_be_declared_in_any_order() {
+    // The offsets of the first two members change places.
+    let block = module(data::ADDRESS, "main").block.unwrap();
+    let mut w = words(data::ADDRESS);
+    let mut at = 5;
+    while at < w.len() {
+        let is_offset = w[at] == 5 << 16 | rspirv::spirv::Op::MemberDecorate as u32
+            && (w[at + 1], w[at + 3]) == (block, Decoration::Offset as u32);
+        if is_offset && w[at + 2] < 2 {
+            w[at + 4] = 8 - w[at + 4];
+        }
+        at += (w[at] >> 16) as usize;
+    }
+    let r = Reflection::new(&w, "main", &BTreeMap::new()).unwrap();
+    let facts = check("main", &r, &Addresses::layout()).unwrap();
+    assert_eq!((facts[0].alignment, facts[1].alignment), (4, 16), "the second is the shader's first");
+}
+
 #[derive(KernelArgs)]
 #[allow(dead_code)]
 struct Small<'a> {
@@ -357,4 +428,40 @@ fn pointers_without_a_block_have_elements_too() {
     assert!(layout(check("small", &r, &args)).1.contains("u32 in Rust, but float32_t"));
     args[0].kind = ArgKind::Slice { access: Access::In, element: f32::LAYOUT };
     assert!(matches!(check("small", &r, &args), Err(Error::WritesInput { .. })));
+}
+
+#[derive(KernelArgs)]
+#[allow(dead_code)]
+struct Prelude<'a> {
+    a: In<'a, u8>,
+    b: Out<'a, i8>,
+    c: In<'a, u16>,
+    d: InOut<'a, i16>,
+    e: In<'a, u64>,
+    f: Out<'a, i64>,
+    g: In<'a, f64>,
+    h: Out<'a, [f64; 2]>,
+    i: In<'a, [u64; 2]>,
+    j: Out<'a, [i64; 2]>,
+    k: In<'a, u32>,
+    l: Out<'a, i32>,
+    m: In<'a, [u32; 4]>,
+    n: Out<'a, [i32; 4]>,
+    o: In<'a, [f32; 4]>,
+    p: InOut<'a, f32>,
+}
+
+#[test]
+fn the_preludes_references_are_the_types_that_they_name() {
+    let r = module(data::PRELUDE, "main");
+    let facts = check("main", &r, &Prelude::layout()).unwrap();
+    let alignments: Vec<_> = facts.iter().map(|f| f.alignment).collect();
+    assert_eq!(alignments, [1, 1, 2, 2, 8, 8, 8, 16, 16, 16, 4, 4, 16, 16, 16, 4]);
+    // What says `_in` may be passed as In, what says another may not.
+    for (i, arg) in Prelude::layout().iter().enumerate() {
+        let ArgKind::Slice { access, element } = arg.kind else { panic!() };
+        let mut args = Prelude::layout();
+        args[i].kind = ArgKind::Slice { access: Access::In, element };
+        assert_eq!(check("main", &r, &args).is_ok(), access == Access::In, "{}", arg.name);
+    }
 }
