@@ -4,11 +4,7 @@
 //! A live slot holds a pointer that the allocator gave for the row's layout and that was not freed; only it is written to.
 #![allow(unsafe_code)]
 
-use crate::{
-    Bench,
-    measure::interleaved,
-    report::{Row, Unit},
-};
+use crate::{Bench, Benchmark, measure::Rounds, report::Unit};
 use allocator_api2::alloc::{Allocator, Layout, System};
 use anyhow::{Result, anyhow, ensure};
 use std::{
@@ -24,25 +20,37 @@ const LARGE_LIVE: usize = 16;
 const OS_PAGE: usize = 4096;
 
 /// 64 bytes, 4,096 of them live, freed in random order.
-pub fn small(bench: &Bench) -> Result<Vec<Row>> {
-    let layout = Layout::from_size_align(64, 8)?;
-    let mut ours = Churn::new(bench.svm.alloc(), layout, LIVE, false)?;
-    let mut floor = Churn::new(System, layout, LIVE, false)?;
-    let pair = interleaved(bench.effort(50, 20), || ours.round(), || floor.round())?.per_step(LIVE);
-    Ok(vec![Row { name: "alloc_small", unit: Unit::Ns, pair, bound: None }])
-}
+pub const SMALL: Benchmark = Benchmark {
+    name: "alloc_small",
+    unit: Unit::Ns,
+    steps: LIVE,
+    bound: None,
+    batch: 40,
+    session: |bench, rounds| churn(bench, rounds, 64, LIVE, false),
+};
 
-/// 8 MiB, 16 of them live, freed in random order: once only allocated, once with the first byte of every OS page written.
-pub fn large(bench: &Bench) -> Result<Vec<Row>> {
-    let layout = Layout::from_size_align(8 << 20, 16)?;
-    let mut rows = Vec::new();
-    for (name, touch, batch) in [("alloc_large", false, 50), ("alloc_large_touched", true, 4)] {
-        let mut ours = Churn::new(bench.svm.alloc(), layout, LARGE_LIVE, touch)?;
-        let mut floor = Churn::new(System, layout, LARGE_LIVE, touch)?;
-        let pair = interleaved(bench.effort(batch, 30), || ours.round(), || floor.round())?.per_step(LARGE_LIVE);
-        rows.push(Row { name, unit: Unit::Us, pair, bound: None });
-    }
-    Ok(rows)
+/// 8 MiB, 16 of them live, freed in random order; their first page is written outside of what is timed.
+pub const LARGE: Benchmark = Benchmark {
+    name: "alloc_large",
+    steps: LARGE_LIVE,
+    session: |bench, rounds| churn(bench, rounds, 8 << 20, LARGE_LIVE, false),
+    ..SMALL
+};
+
+/// The same with the first byte of every OS page written after each allocation.
+pub const LARGE_TOUCHED: Benchmark = Benchmark {
+    name: "alloc_large_touched",
+    unit: Unit::Us,
+    batch: 4,
+    session: |bench, rounds| churn(bench, rounds, 8 << 20, LARGE_LIVE, true),
+    ..LARGE
+};
+
+fn churn(bench: &Bench, rounds: &mut Rounds, bytes: usize, live: usize, touch: bool) -> Result<()> {
+    let layout = Layout::from_size_align(bytes, 16)?;
+    let mut ours = Churn::new(bench.svm.alloc(), layout, live, touch)?;
+    let mut floor = Churn::new(System, layout, live, touch)?;
+    rounds.interleave(|| ours.round(), || floor.round())
 }
 
 /// A working set of allocations of one layout.

@@ -6,10 +6,10 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Bench,
+    Bench, Benchmark,
     bare::{Buffer, Commands, Device, Kernel, Recording},
-    measure::interleaved,
-    report::{Row, Unit},
+    measure::Rounds,
+    report::Unit,
 };
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable};
@@ -64,18 +64,24 @@ struct BareIncrementArguments {
 }
 
 /// Launch and wait for a kernel that does next to nothing, with four arguments.
-pub fn latency(bench: &Bench) -> Result<Vec<Row>> {
+pub const LATENCY: Benchmark =
+    Benchmark { name: "launch_latency", unit: Unit::Us, steps: 1, bound: Some(1.10), batch: 300, session: latency };
+
+/// A thousand launches that update one slice, so that each waits for the one before, then one wait.
+pub const THROUGHPUT: Benchmark =
+    Benchmark { name: "launch_throughput", unit: Unit::Ms, steps: 1, bound: Some(1.15), batch: 6, session: throughput };
+
+fn latency(bench: &Bench, rounds: &mut Rounds) -> Result<()> {
     let mut floor = BareOnce::new(&bench.device)?;
     // SAFETY: the shader reads x[0] and writes y[0], by one invocation.
     let kernel = unsafe { bench.svm.module(ONCE).load::<Once>()? };
     let x = bench.svm.try_vec([3.0f32])?;
     let mut y = bench.svm.try_zeroed::<f32>(1)?;
-    let pair = bench.svm.try_scope(|s| -> Result<_> {
+    bench.svm.try_scope(|s| {
         let x = s.read(&x);
         let mut y = s.lend(&mut y);
         let (mut ours_n, mut floor_n) = (0u32, 0u32);
-        interleaved(
-            bench.effort(500, 30),
+        rounds.interleave(
             || {
                 ours_n += 1;
                 let start = Instant::now();
@@ -89,21 +95,18 @@ pub fn latency(bench: &Bench) -> Result<Vec<Row>> {
                 floor.round(floor_n)
             },
         )
-    })?;
-    Ok(vec![Row { name: "launch_latency", unit: Unit::Us, pair, bound: Some(1.10) }])
+    })
 }
 
-/// A thousand launches that update one slice, so that each waits for the one before, then one wait.
-pub fn throughput(bench: &Bench) -> Result<Vec<Row>> {
+fn throughput(bench: &Bench, rounds: &mut Rounds) -> Result<()> {
     let mut floor = BareIncrement::new(&bench.device)?;
     // SAFETY: the shader updates y[i] for i < n, each by one invocation.
     let kernel = unsafe { bench.svm.module(INCREMENT).load::<Increment>()? };
     let mut y = bench.svm.try_zeroed::<u32>(ELEMENTS as usize)?;
-    let pair = bench.svm.try_scope(|s| -> Result<_> {
+    bench.svm.try_scope(|s| {
         let mut y = s.lend(&mut y);
         let mut launched = 0;
-        interleaved(
-            bench.effort(6, 60),
+        rounds.interleave(
             || {
                 let start = Instant::now();
                 let mut last = None;
@@ -120,8 +123,7 @@ pub fn throughput(bench: &Bench) -> Result<Vec<Row>> {
             },
             || floor.round(),
         )
-    })?;
-    Ok(vec![Row { name: "launch_throughput", unit: Unit::Ms, pair, bound: Some(1.15) }])
+    })
 }
 
 /// The floor of `launch_latency`: record, submit, wait.

@@ -1,7 +1,7 @@
 //! `floors`: what work costs with vksvm, over what the same work costs on bare Vulkan or on the bare operating system.
 //!
-//! Both sides run in this process, on the same device, interleaved; a figure is the median of its rounds, and every benchmark
-//! checks what it computed. `cargo xtask bench` runs this program.
+//! Both sides run in this process, on the same device, interleaved, in several sessions; a figure is the median of its
+//! rounds, and every benchmark checks what it computed. `cargo xtask bench` runs this program.
 
 mod allocations;
 mod bare;
@@ -11,10 +11,10 @@ mod report;
 mod roundtrip;
 mod saxpy;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use measure::Effort;
-use report::Row;
+use measure::{Effort, Rounds};
+use report::{Row, Unit};
 use std::{env, path::PathBuf, time::Duration};
 
 /// Measures vksvm against bare-Vulkan and bare-OS floors.
@@ -34,59 +34,78 @@ struct Options {
     bench: bool,
 }
 
-/// What a benchmark runs on.
+/// What a session of a benchmark runs on.
 struct Bench {
     svm: vksvm::Svm,
     device: bare::Device,
-    quick: bool,
 }
 
-impl Bench {
-    /// At most `seconds` of measuring, looking at the medians every `batch` rounds.
-    fn effort(&self, batch: usize, seconds: u64) -> Effort {
-        let limit = Duration::from_secs(if self.quick { 1 } else { seconds });
-        Effort { batch, limit }
-    }
+/// A benchmark: one row of the report.
+struct Benchmark {
+    /// Its name on the command line.
+    name: &'static str,
+    /// The unit of its figures.
+    unit: Unit,
+    /// Steps in a round; figures are for one.
+    steps: usize,
+    /// The largest ratio allowed; without one the row is only reported.
+    bound: Option<f64>,
+    /// Rounds in a session.
+    batch: usize,
+    /// Runs one session.
+    session: fn(&Bench, &mut Rounds) -> Result<()>,
 }
 
-type Benchmark = fn(&Bench) -> Result<Vec<Row>>;
-
-/// Each benchmark with the names of its rows.
-const BENCHMARKS: &[(&[&str], Benchmark)] = &[
-    (&["launch_latency"], launches::latency),
-    (&["launch_throughput"], launches::throughput),
-    (&["alloc_small"], allocations::small),
-    (&["alloc_large", "alloc_large_touched"], allocations::large),
-    (&["unified_roundtrip", "unified_roundtrip_built_in_staging"], roundtrip::roundtrip),
-    (&["saxpy_over_bare"], saxpy::saxpy),
+const BENCHMARKS: &[Benchmark] = &[
+    launches::LATENCY,
+    launches::THROUGHPUT,
+    allocations::SMALL,
+    allocations::LARGE,
+    allocations::LARGE_TOUCHED,
+    roundtrip::ROUNDTRIP,
+    roundtrip::BUILT_IN_STAGING,
+    saxpy::SAXPY_OVER_BARE,
 ];
 
 fn main() -> Result<()> {
     let options = Options::parse();
     refuse_layers()?;
-    let wanted = |names: &&(&[&str], Benchmark)| {
-        options.only.as_ref().is_none_or(|only| names.0.iter().any(|name| name.contains(only.as_str())))
-    };
-    let chosen: Vec<_> = BENCHMARKS.iter().filter(wanted).collect();
+    let only = options.only.unwrap_or_default();
+    let chosen: Vec<_> = BENCHMARKS.iter().filter(|b| b.name.contains(&only)).collect();
     if chosen.is_empty() {
-        let names: Vec<_> = BENCHMARKS.iter().flat_map(|b| b.0).copied().collect();
-        bail!("no benchmark is named like '{}'; there are {}", options.only.unwrap_or_default(), names.join(", "));
+        let names: Vec<_> = BENCHMARKS.iter().map(|b| b.name).collect();
+        bail!("no benchmark is named like '{only}'; there are {}", names.join(", "));
     }
 
-    let bench = Bench { svm: vksvm::Svm::open()?, device: bare::Device::open()?, quick: options.quick };
-    print_machine(&bench)?;
+    print_machine(&Bench::open(0)?, options.quick)?;
     Row::print_head();
     let mut rows = Vec::new();
-    for (_, run) in chosen {
-        for row in run(&bench)? {
-            row.print();
-            rows.push(row);
-        }
+    for benchmark in chosen {
+        let (sessions, seconds) = if options.quick { (2, 0) } else { (10, 40) };
+        let effort = Effort { batch: benchmark.batch, sessions, limit: Duration::from_secs(seconds) };
+        let pair = measure::settle(effort, |rounds| (benchmark.session)(&Bench::open(rounds.session())?, rounds))
+            .with_context(|| format!("benchmark {}", benchmark.name))?;
+        let row = Row { benchmark, pair };
+        row.print();
+        rows.push(row);
     }
     if let Some(path) = &options.json {
         report::write_json(&rows, path)?;
     }
     Ok(())
+}
+
+impl Bench {
+    /// Opens both sides, in turns the one or the other first.
+    fn open(session: usize) -> Result<Self> {
+        if session.is_multiple_of(2) {
+            let svm = vksvm::Svm::open()?;
+            Ok(Bench { svm, device: bare::Device::open()? })
+        } else {
+            let device = bare::Device::open()?;
+            Ok(Bench { svm: vksvm::Svm::open()?, device })
+        }
+    }
 }
 
 /// Layers would be measured instead of the library, so none may be asked for.
@@ -99,14 +118,11 @@ fn refuse_layers() -> Result<()> {
 }
 
 /// Says what the figures were measured on, and that both sides use the same device.
-fn print_machine(bench: &Bench) -> Result<()> {
+fn print_machine(bench: &Bench, quick: bool) -> Result<()> {
     let (name, driver) = bench.device.names();
     let ours = bench.svm.capabilities().device.clone();
     ensure!(ours == name, "vksvm runs on '{ours}', the floor on '{name}': select one with VKSVM_DEVICE");
     let cpus = std::thread::available_parallelism()?;
-    println!(
-        "device {name}, driver {driver}, {cpus} CPUs{}",
-        if bench.quick { ", QUICK: not for quoting" } else { "" }
-    );
+    println!("device {name}, driver {driver}, {cpus} CPUs{}", if quick { ", QUICK: not for quoting" } else { "" });
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! A benchmark's result as a table row and as JSON.
 
-use crate::measure::{Pair, Summary};
+use crate::{
+    Benchmark,
+    measure::{Pair, Summary},
+};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::Path;
@@ -18,14 +21,10 @@ pub enum Unit {
 
 /// One benchmark's result.
 pub struct Row {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// Unit of value and floor.
-    pub unit: Unit,
+    /// Which benchmark.
+    pub benchmark: &'static Benchmark,
     /// The two sides.
     pub pair: Pair,
-    /// The largest ratio allowed; without one the row is only reported.
-    pub bound: Option<f64>,
 }
 
 impl Unit {
@@ -52,8 +51,13 @@ impl Row {
         self.pair.ours.median / self.pair.floor.median
     }
 
+    /// A round's seconds as the figure that is reported.
+    fn figure(&self, seconds: f64) -> f64 {
+        self.benchmark.unit.of(seconds) / self.benchmark.steps as f64
+    }
+
     fn verdict(&self) -> &'static str {
-        match self.bound {
+        match self.benchmark.bound {
             None => "reported",
             Some(bound) if self.ratio() <= bound => "within bound",
             Some(_) => "MISSED",
@@ -63,7 +67,7 @@ impl Row {
     /// Prints the table's head.
     pub fn print_head() {
         println!(
-            "{:<24} {:>28} {:>28} {:>7} {:>6}  {:<12} rounds",
+            "{:<32} {:>32} {:>32} {:>7} {:>6}  {:<12} rounds (sessions)",
             "benchmark", "vksvm (quartiles)", "floor (quartiles)", "ratio", "bound", "verdict"
         );
     }
@@ -71,20 +75,21 @@ impl Row {
     /// Prints the row.
     pub fn print(&self) {
         let side = |s: &Summary| {
-            let unit = self.unit;
-            format!("{:.2} {} ({:.2}-{:.2})", unit.of(s.median), unit.name(), unit.of(s.low), unit.of(s.high))
+            let [median, low, high] = [s.median, s.low, s.high].map(|seconds| self.figure(seconds));
+            format!("{median:.2} {} ({low:.2}-{high:.2})", self.benchmark.unit.name())
         };
-        let bound = self.bound.map_or("-".into(), |b| format!("{b:.2}"));
+        let bound = self.benchmark.bound.map_or("-".into(), |b| format!("{b:.2}"));
         let moving = if self.pair.settled { "" } else { ", medians still moving" };
         println!(
-            "{:<24} {:>28} {:>28} {:>7.3} {:>6}  {:<12} {}{moving}",
-            self.name,
+            "{:<32} {:>32} {:>32} {:>7.3} {:>6}  {:<12} {} ({}){moving}",
+            self.benchmark.name,
             side(&self.pair.ours),
             side(&self.pair.floor),
             self.ratio(),
             bound,
             self.verdict(),
-            self.pair.rounds
+            self.pair.rounds,
+            self.pair.sessions
         );
     }
 }
@@ -95,12 +100,12 @@ pub fn write_json(rows: &[Row], path: &Path) -> Result<()> {
         .iter()
         .map(|row| {
             json!({
-                "name": row.name,
-                "value": row.unit.of(row.pair.ours.median),
-                "unit": row.unit.name(),
-                "floor": row.unit.of(row.pair.floor.median),
+                "name": row.benchmark.name,
+                "value": row.figure(row.pair.ours.median),
+                "unit": row.benchmark.unit.name(),
+                "floor": row.figure(row.pair.floor.median),
                 "ratio": row.ratio(),
-                "bound": row.bound,
+                "bound": row.benchmark.bound,
             })
         })
         .collect();

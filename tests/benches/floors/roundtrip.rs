@@ -15,10 +15,10 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Bench,
+    Bench, Benchmark,
     bare::{Buffer, Commands, Device, Kernel, Recording},
-    measure::interleaved,
-    report::{Row, Unit},
+    measure::Rounds,
+    report::Unit,
     saxpy::{BareSaxpyArguments, LOCAL, Quad, SAXPY, Saxpy},
 };
 use anyhow::{Result, ensure};
@@ -28,18 +28,28 @@ use std::time::{Duration, Instant};
 /// Elements of each of the two vectors: 8 Mi floats, 32 MiB, together 64 MiB.
 const ELEMENTS: u32 = 2 << 20;
 
-/// Both rows: the floor from `Vec`s, and the floor that builds its data in staging memory.
-pub fn roundtrip(bench: &Bench) -> Result<Vec<Row>> {
-    let rows =
-        [("unified_roundtrip", Data::InVecs, Some(0.8)), ("unified_roundtrip_built_in_staging", Data::InStaging, None)];
-    rows.into_iter()
-        .map(|(name, data, bound)| {
-            let mut ours = InPlace::new(bench)?;
-            let mut floor = Staged::new(&bench.device, data)?;
-            let pair = interleaved(bench.effort(4, 60), || ours.round(), || floor.round())?;
-            Ok(Row { name, unit: Unit::Ms, pair, bound })
-        })
-        .collect()
+/// Over the floor whose data is in `Vec`s.
+pub const ROUNDTRIP: Benchmark = Benchmark {
+    name: "unified_roundtrip",
+    unit: Unit::Ms,
+    steps: 1,
+    bound: Some(0.8),
+    batch: 5,
+    session: |bench, rounds| roundtrip(bench, rounds, Data::InVecs),
+};
+
+/// Over the floor that builds its data in staging memory.
+pub const BUILT_IN_STAGING: Benchmark = Benchmark {
+    name: "unified_roundtrip_mapped_floor",
+    bound: None,
+    session: |bench, rounds| roundtrip(bench, rounds, Data::InStaging),
+    ..ROUNDTRIP
+};
+
+fn roundtrip(bench: &Bench, rounds: &mut Rounds, data: Data) -> Result<()> {
+    let mut ours = InPlace::new(bench)?;
+    let mut floor = Staged::new(&bench.device, data)?;
+    rounds.interleave(|| ours.round(), || floor.round())
 }
 
 /// Fills both vectors; `seed` differs each round, so that a stale result is noticed. Whole numbers keep every sum exact.

@@ -6,10 +6,10 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Bench,
+    Bench, Benchmark,
     bare::{Buffer, Commands, Device, Kernel, Recording},
-    measure::interleaved,
-    report::{Row, Unit},
+    measure::Rounds,
+    report::Unit,
 };
 use anyhow::{Context, Result, ensure};
 use bytemuck::{Pod, Zeroable};
@@ -57,31 +57,32 @@ pub struct BareSaxpyArguments {
 }
 
 /// Device time of one saxpy over 16 Mi floats.
-pub fn saxpy(bench: &Bench) -> Result<Vec<Row>> {
+pub const SAXPY_OVER_BARE: Benchmark =
+    Benchmark { name: "saxpy_over_bare", unit: Unit::Ms, steps: 1, bound: Some(1.05), batch: 6, session: saxpy };
+
+fn saxpy(bench: &Bench, rounds: &mut Rounds) -> Result<()> {
     let mut floor = BareSaxpy::new(&bench.device)?;
     // SAFETY: the shader reads x[i] and updates y[i] for i < n, each by one invocation.
     let kernel = unsafe { bench.svm.module(SAXPY).load::<Saxpy>()? }.timed();
     let n = ELEMENTS as usize;
     let x = bench.svm.try_vec((0..n).map(x_at))?;
     let mut y = bench.svm.try_zeroed::<Quad>(n)?;
-    let mut rounds = 0u32;
-    let pair = bench.svm.try_scope(|s| -> Result<_> {
+    let mut launched = 0;
+    bench.svm.try_scope(|s| {
         let x = s.read(&x);
         let mut y = s.lend(&mut y);
-        interleaved(
-            bench.effort(4, 60),
+        rounds.interleave(
             || {
                 let launch = kernel.launch(ELEMENTS, Saxpy { x, y: y.update(), n: ELEMENTS, a: 2.0 })?;
                 launch.wait()?;
-                rounds += 1;
+                launched += 1;
                 launch.gpu_time()?.context("vksvm gave no device time for a timed kernel")
             },
             || floor.round(),
         )
     })?;
-    verify(&y, rounds)?;
-    floor.verify()?;
-    Ok(vec![Row { name: "saxpy_over_bare", unit: Unit::Ms, pair, bound: Some(1.05) }])
+    verify(&y, launched)?;
+    floor.verify()
 }
 
 /// Small whole numbers, so that every sum in these benchmarks is exact.
