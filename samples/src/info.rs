@@ -1,10 +1,13 @@
 //! What there is: the workloads, the device, the shared structs.
 
 use crate::cli::InfoOptions;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::Path;
-use vksvm::Svm;
-use vksvm_samples::workloads::{self, grouped};
+use vksvm::{GpuStruct, Ptr, Svm};
+use vksvm_samples::{
+    types::{Extent, Item, Node, Word},
+    workloads::{self, grouped},
+};
 
 /// Prints the workloads.
 pub fn list() {
@@ -57,9 +60,17 @@ fn size(bytes: u64) -> String {
     format!("{} {}", bytes >> (10 * step), units[step])
 }
 
-/// Writes the GLSL of the structs in `types`.
-pub fn glsl(_out: &Path) -> Result<()> {
-    anyhow::bail!("todo at merge")
+/// Writes the includes of shaders/include that Rust is the source of: the library's references to numbers, and the
+/// structs in `types`.
+pub fn glsl(out: &Path) -> Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let types =
+        vksvm::glsl_declarations(&[Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT])?;
+    for (name, text) in [("vksvm.glsl", vksvm::GLSL_PRELUDE), ("types.glsl", &types)] {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

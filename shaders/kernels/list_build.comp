@@ -4,6 +4,7 @@
 // indices, since 64-bit exchanges are not found on every device; the links are addresses, which the CPU can follow.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#define VKSVM_INT64
 #include "types.glsl"
 #include "grid.glsl"
 
@@ -16,8 +17,6 @@ layout(push_constant, scalar) uniform Args {
     uint buckets;
 };
 
-const uint64_t ITEM = 16ul; // bytes
-
 void main() {
     if (!grid_takes_part() || buckets == 0u) {
         return;
@@ -25,6 +24,6 @@ void main() {
     GRID_STRIDE(i, n) {
         uint bucket = items.v[i].value % buckets;
         uint behind = atomicExchange(heads.v[bucket], i + 1u);
-        items.v[i].next = behind == 0u ? 0ul : uint64_t(items) + uint64_t(behind - 1u) * ITEM;
+        items.v[i].next = behind == 0u ? Item_inout(0ul) : Item_inout(uint64_t(items) + uint64_t(behind - 1u) * 16ul);
     }
 }
