@@ -80,6 +80,17 @@ impl Calls {
         f().map_err(|result| error(call, result))
     }
 
+    /// Whether the test's plan has devices lack this feature.
+    pub(crate) fn lacks(&self, feature: &str) -> bool {
+        #[cfg(feature = "seam")]
+        return self.failures.as_ref().is_some_and(|plan| plan.lacks(feature));
+        #[cfg(not(feature = "seam"))]
+        {
+            let _ = feature;
+            false
+        }
+    }
+
     /// Keeps what was recorded into a command buffer, for the test's plan.
     #[cfg(feature = "seam")]
     pub(crate) fn note(&self, command: Command) {
@@ -133,6 +144,7 @@ mod plan {
         failed: u64,
         planned: Vec<Planned>,
         commands: Vec<Command>,
+        lacking: Vec<&'static str>,
     }
 
     #[derive(Debug)]
@@ -167,6 +179,15 @@ mod plan {
         /// How many calls the plan made fail.
         pub fn failed(&self) -> u64 {
             self.inner().failed
+        }
+
+        /// Has every device lack this required feature, by its Vulkan name.
+        pub fn lack(&self, feature: &'static str) {
+            self.inner().lacking.push(feature);
+        }
+
+        pub(super) fn lacks(&self, feature: &str) -> bool {
+            self.inner().lacking.contains(&feature)
         }
 
         /// What was recorded so far into the command buffers of queues, the probe's included.
