@@ -184,6 +184,8 @@ impl Queue {
             }
             Err(error) => {
                 let first = s.pending[0].point;
+                // The barriers among them are gone, too: the next conflict needs one of its own.
+                s.ordered = 0;
                 for step in s.pending.drain(..).filter(|step| told != Some(step.point)) {
                     step.dispatch.owners.iter().for_each(|owner| owner.fail(&error));
                 }

@@ -96,7 +96,7 @@ impl Svm {
     /// Whether `pointer` points into this heap, be it allocated there or not.
     pub fn contains<T: ?Sized>(&self, pointer: *const T) -> bool {
         let at = pointer.cast::<u8>().addr() as u64;
-        self.0.heap.contains(Span { start: at, end: at + 1 })
+        self.0.heap.contains(Span { start: at, end: at.saturating_add(1) })
     }
 
     /// Waits for every launch issued so far, from any thread.

@@ -9,8 +9,8 @@ use super::{
     scope::Uses,
     types::Ptr,
 };
-use crate::{Error, GpuStruct, KernelArgs};
-use std::marker::PhantomData;
+use crate::{Error, GpuStruct, KernelArgs, gpu::plan::Owner};
+use std::sync::{Arc, LazyLock};
 
 #[derive(Clone, Copy, GpuStruct)]
 #[repr(C)]
@@ -127,7 +127,11 @@ struct Chase<'a> {
     depth: u32,
 }
 
-const USES: Uses<'static> = Uses(PhantomData);
+static OWNER: LazyLock<Arc<Owner>> = LazyLock::new(Arc::default);
+
+fn uses() -> Uses<'static> {
+    Uses::once(&OWNER)
+}
 
 fn lend_in<'a, T>(v: &'a [T], uses: &'a Uses<'a>) -> In<'a, T> {
     // SAFETY: borrowed for 'a; nothing is launched.
@@ -147,7 +151,7 @@ const NODE: Node = Node { next: Ptr::NULL, weight: 2.5, small: [1, 2, 3], r#type
 fn encode<R>(n: u32, size: [u32; 2], check: impl FnOnce(crate::Result<Encoder<'_>>, [u64; 3]) -> R) -> R {
     let (input, mut output, mut both) = ([0u64; 3], [NODE; 12], [[0f32; 2]; 1]);
     let addresses = [input.as_ptr().addr() as u64, output.as_ptr().addr() as u64, both.as_ptr().addr() as u64];
-    let uses = USES;
+    let uses = uses();
     let args = Everything {
         flag: 0xAB,
         input: lend_in(&input, &uses),
@@ -240,7 +244,7 @@ struct Lengths<'a> {
 #[test]
 fn expressions_without_a_value_are_refused() {
     let bytes = [0u8; 10];
-    let uses = USES;
+    let uses = uses();
     let run = |a, b, c, d| {
         let (x, y) = (lend_in(&bytes, &uses), lend_in(&bytes[..2], &uses));
         let mut e = Encoder::new();
@@ -279,7 +283,7 @@ fn arguments_beyond_the_capacity_are_an_error() {
 #[test]
 fn a_reach_is_a_use_without_bytes() {
     let (root, mut nodes, edges) = ([Ptr::<Node>::NULL], [NODE; 2], [0u32; 4]);
-    let uses = USES;
+    let uses = uses();
     let reach = Reach::new().update(lend_update(&mut nodes, &uses)).read(lend_in(&edges, &uses));
     let mut e = Encoder::new();
     Chase::encode(&Chase { root: lend_in(&root, &uses), reach, depth: 9 }, &mut e);

@@ -85,7 +85,6 @@ pub struct Encoder<'a> {
     bad: Option<Error>,
 }
 
-#[allow(dead_code)]
 impl<'a> Encoder<'a> {
     pub(crate) fn new() -> Self {
         Encoder { bytes: [0; CAPACITY], len: 0, uses: SmallVec::new(), arguments: 0, bad: None }
@@ -146,6 +145,17 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// Copies the bytes of `value` that belong to numbers and pointers; padding leaves `room` as it is.
+pub(crate) fn copy_used<T: GpuStruct>(value: &T, room: &mut [u8]) {
+    T::LAYOUT.each_used(0, &mut |at, len| {
+        let from = (&raw const *value).cast::<u8>();
+        // SAFETY: GpuStruct's implementer promises that LAYOUT describes T: at..at + len lies inside `value` and is
+        // initialised.
+        let run = unsafe { std::slice::from_raw_parts(from.wrapping_add(at), len) };
+        room[at..at + len].copy_from_slice(run);
+    });
+}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -203,14 +213,9 @@ impl<T: GpuStruct> sealed::Sealed for T {}
 impl<T: GpuStruct> SafeField for T {}
 impl<T: GpuStruct> Field<'_> for T {
     fn put(&self, _: &'static str, encoder: &mut Encoder<'_>) {
-        let Some(room) = encoder.member(size_of::<T>(), align_of::<T>()) else { return };
-        T::LAYOUT.each_used(0, &mut |at, len| {
-            let from = (&raw const *self).cast::<u8>();
-            // SAFETY: GpuStruct's implementer promises that LAYOUT describes T: at..at + len lies inside `self` and
-            // is initialised.
-            let run = unsafe { std::slice::from_raw_parts(from.wrapping_add(at), len) };
-            room[at..at + len].copy_from_slice(run);
-        });
+        if let Some(room) = encoder.member(size_of::<T>(), align_of::<T>()) {
+            copy_used(self, room);
+        }
     }
     fn describe(name: &'static str, block: &mut Block) {
         block.member(name, size_of::<T>(), align_of::<T>(), ArgKind::Value(T::LAYOUT));

@@ -3,20 +3,30 @@
 mod args;
 #[cfg(test)]
 mod args_tests;
+mod check;
 mod encode;
+#[cfg(feature = "glsl")]
+mod glsl;
 mod grid;
 mod launch;
 mod layout;
 mod length;
 mod loader;
 mod owned;
+mod glsl_decl;
+mod reflect;
 mod scope;
+#[cfg(test)]
+mod testdata;
 mod types;
 
 pub use args::{Access, In, InOut, Out, Reach};
 pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
+#[cfg(feature = "glsl")]
+pub use glsl::Glsl;
 pub use grid::Grid;
 pub use launch::Launch;
+pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
 pub use loader::{Kernel, Loader};
 pub use owned::Running;
