@@ -5,7 +5,7 @@
 //! the structs here are the only ones that they are loaded with.
 #![allow(unsafe_code)]
 
-use vksvm::{GpuStruct, In, InOut, Kernel, KernelArgs, Out, Ptr, Reach, Svm};
+use vksvm::{GpuStruct, In, InOut, Kernel, KernelArgs, Out, Ptr, Reach, Result, Svm};
 
 /// `y[i] += x[i]`.
 #[derive(KernelArgs)]
@@ -98,21 +98,24 @@ pub struct Walk<'a> {
 }
 
 macro_rules! load {
-    ($($function:ident: $args:ident, $file:literal;)*) => { $(
-        pub fn $function(svm: &Svm) -> Kernel<$args<'static>> {
+    ($($function:ident, $try_function:ident: $args:ident, $file:literal;)*) => { $(
+        pub fn $try_function(svm: &Svm) -> Result<Kernel<$args<'static>>> {
             // SAFETY: this module's promise.
             unsafe { svm.module(include_bytes!(concat!("../kernels/", $file, ".spv"))).load() }
-                .unwrap_or_else(|error| panic!("{}: {error}", $file))
+        }
+        #[allow(dead_code)]
+        pub fn $function(svm: &Svm) -> Kernel<$args<'static>> {
+            $try_function(svm).unwrap_or_else(|error| panic!("{}: {error}", $file))
         }
     )* };
 }
 load! {
-    add: Add, "add";
-    fill: Fill, "fill";
-    three: Three, "three";
-    tick: Tick, "tick";
-    gate: Gate, "gate";
-    cells: Cells, "grid";
-    ends: Ends, "ends";
-    walk: Walk, "walk";
+    add, try_add: Add, "add";
+    fill, try_fill: Fill, "fill";
+    three, try_three: Three, "three";
+    tick, try_tick: Tick, "tick";
+    gate, try_gate: Gate, "gate";
+    cells, try_cells: Cells, "grid";
+    ends, try_ends: Ends, "ends";
+    walk, try_walk: Walk, "walk";
 }

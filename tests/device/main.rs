@@ -16,6 +16,7 @@ mod plan;
 mod selection;
 mod ui;
 mod validation;
+mod variants;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         input::tests(),
         failures::tests(),
         ui::tests(),
+        variants::tests(),
     ];
     libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
 }

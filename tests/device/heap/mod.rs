@@ -1,0 +1,3 @@
+//! .
+pub mod system;
+pub fn tests() -> Vec<libtest_mimic::Trial> { vec![] }
