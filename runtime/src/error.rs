@@ -13,7 +13,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     // ---- opening ----
     /// No Vulkan loader on this machine.
-    #[error("cannot load the Vulkan loader (libvulkan): {reason}; install it and a driver (Debian: libvulkan1 and mesa-vulkan-drivers)")]
+    #[error(
+        "cannot load the Vulkan loader (libvulkan): {reason}; install it and a driver (Debian: libvulkan1 and mesa-vulkan-drivers)"
+    )]
     NoVulkan {
         /// What the dynamic linker said.
         reason: String,
@@ -45,7 +47,9 @@ pub enum Error {
         reason: String,
     },
     /// Validation was asked for and its layer is not installed.
-    #[error("validation was asked for but VK_LAYER_KHRONOS_validation is not installed (Debian: vulkan-validationlayers)")]
+    #[error(
+        "validation was asked for but VK_LAYER_KHRONOS_validation is not installed (Debian: vulkan-validationlayers)"
+    )]
     NoValidationLayer,
     /// An option's value makes no sense.
     #[error("option {option}: {reason}")]
@@ -96,7 +100,9 @@ pub enum Error {
 
     // ---- heap ----
     /// The heap has no room for the allocation.
-    #[error("cannot allocate {bytes} bytes aligned to {align}: {free} of the heap's {heap} bytes are free, the largest piece is {largest}; open the Svm with a larger heap_size")]
+    #[error(
+        "cannot allocate {bytes} bytes aligned to {align}: {free} of the heap's {heap} bytes are free, the largest piece is {largest}; open the Svm with a larger heap_size"
+    )]
     HeapExhausted {
         /// Bytes asked for.
         bytes: usize,
@@ -162,7 +168,9 @@ pub enum Error {
         missing: Vec<String>,
     },
     /// The module uses something that a launch cannot provide.
-    #[error("kernel '{kernel}' uses {what}, which vksvm does not bind; pass data by pointers in the push-constant block")]
+    #[error(
+        "kernel '{kernel}' uses {what}, which vksvm does not bind; pass data by pointers in the push-constant block"
+    )]
     UnsupportedInterface {
         /// The entry point.
         kernel: String,
@@ -212,7 +220,9 @@ pub enum Error {
         reason: String,
     },
     /// The argument is declared `In`, yet the shader may write it.
-    #[error("kernel '{kernel}', argument '{field}' is In, but the shader's block '{block}' is not readonly (NonWritable on every member); declare the reference readonly in the shader, or pass InOut")]
+    #[error(
+        "kernel '{kernel}', argument '{field}' is In, but the shader's block '{block}' is not readonly (NonWritable on every member); declare the reference readonly in the shader, or pass InOut"
+    )]
     WritesInput {
         /// The entry point.
         kernel: String,
@@ -222,7 +232,9 @@ pub enum Error {
         block: String,
     },
     /// The arguments do not fit.
-    #[error("kernel '{kernel}': {bytes} bytes of arguments, but the device's push constants hold {limit}; put what is large in a struct in the heap and pass a pointer to it")]
+    #[error(
+        "kernel '{kernel}': {bytes} bytes of arguments, but the device's push constants hold {limit}; put what is large in a struct in the heap and pass a pointer to it"
+    )]
     ArgumentsTooLarge {
         /// The entry point.
         kernel: String,
@@ -274,7 +286,9 @@ pub enum Error {
         align: u32,
     },
     /// The slice is ordinary memory.
-    #[error("argument '{field}' ({bytes} bytes at {address:#x}) is not memory of a vksvm heap; build it with svm.vec(..) or svm.alloc()")]
+    #[error(
+        "argument '{field}' ({bytes} bytes at {address:#x}) is not memory of a vksvm heap; build it with svm.vec(..) or svm.alloc()"
+    )]
     ForeignMemory {
         /// The field.
         field: &'static str,
@@ -296,7 +310,9 @@ pub enum Error {
         grid: [u64; 3],
     },
     /// A grid beyond the device's limits.
-    #[error("grid {grid:?} needs {groups:?} workgroups of {local:?}, the device's limit is {limit:?}; loop inside the kernel, use a larger workgroup or more dimensions")]
+    #[error(
+        "grid {grid:?} needs {groups:?} workgroups of {local:?}, the device's limit is {limit:?}; loop inside the kernel, use a larger workgroup or more dimensions"
+    )]
     GridTooLarge {
         /// As passed.
         grid: [u64; 3],

@@ -111,7 +111,7 @@ impl Svm {
 impl std::fmt::Debug for Svm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let span = self.0.heap.span();
-        write!(f, "Svm({} on '{}', {:#x}..{:#x})", "unified", self.0.device.info.name, span.start, span.end)
+        write!(f, "Svm(unified on '{}', {:#x}..{:#x})", self.0.device.info.name, span.start, span.end)
     }
 }
 

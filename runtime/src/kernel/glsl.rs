@@ -43,13 +43,7 @@ impl Glsl {
 
     /// A shader in a string. `name` is what errors call it; its folder, if it has one, is where includes are looked for.
     pub fn source(name: &str, source: &str) -> Self {
-        Glsl {
-            name: name.into(),
-            source: source.into(),
-            texts: BTreeMap::new(),
-            folders: vec![],
-            macros: vec![],
-        }
+        Glsl { name: name.into(), source: source.into(), texts: BTreeMap::new(), folders: vec![], macros: vec![] }
     }
 
     /// Gives the text of an include, for instance what [`glsl_declarations`](crate::glsl_declarations) returns.

@@ -7,13 +7,13 @@ mod check;
 mod encode;
 #[cfg(feature = "glsl")]
 mod glsl;
+mod glsl_decl;
 mod grid;
 mod launch;
 mod layout;
 mod length;
 mod loader;
 mod owned;
-mod glsl_decl;
 mod reflect;
 mod scope;
 #[cfg(test)]
@@ -24,9 +24,9 @@ pub use args::{Access, In, InOut, Out, Reach};
 pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
 #[cfg(feature = "glsl")]
 pub use glsl::Glsl;
+pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use grid::Grid;
 pub use launch::Launch;
-pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};
 pub use loader::{Kernel, Loader};
 pub use owned::Running;

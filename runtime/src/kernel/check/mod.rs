@@ -196,7 +196,7 @@ impl Check<'_> {
                 if access == Access::In {
                     return writes(format!("{} ({})", m.plain_name(), m.what));
                 }
-                Ok(self.module.accesses.from_member(m.index).align.max(element.align() as u32))
+                Ok(self.module.accesses.of_member(m.index).align.max(element.align() as u32))
             }
             _ => self.mismatch(format!(
                 "it is a slice, {}, in Rust, but member {} of the shader's block is {}; declare it as a buffer reference",

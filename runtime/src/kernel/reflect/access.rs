@@ -52,7 +52,7 @@ impl Accesses {
     }
 
     /// Accesses through pointers that were made from the block's member, an integer.
-    pub fn from_member(&self, member: u32) -> Touch {
+    pub fn of_member(&self, member: u32) -> Touch {
         let mut touch = self.by_member.get(&member).copied().unwrap_or_default();
         touch.merge(self.anywhere);
         touch

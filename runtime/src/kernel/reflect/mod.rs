@@ -9,7 +9,9 @@ mod types;
 mod tests;
 
 pub(crate) use access::Accesses;
-pub(crate) use constants::{ConstantKind, Constants, Override, SpecConstant};
+#[cfg(test)]
+use constants::SpecConstant;
+pub(crate) use constants::{ConstantKind, Constants, Override};
 pub(crate) use module::Module;
 pub(crate) use types::{MatrixOf, Shape};
 
@@ -23,8 +25,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// does not reach does not count.
 #[derive(Debug)]
 pub(crate) struct Reflection {
-    /// The entry point's name.
-    pub entry: String,
     /// Invocations in a workgroup, with the specialization applied.
     pub local_size: [u32; 3],
     /// Declared by the module.
@@ -78,8 +78,7 @@ impl Reflection {
         let local_size = local_size(&module, &constants, function)?;
         let accesses = Accesses::find(&module, &constants, &body);
         let capabilities = module.capabilities.clone();
-        let entry = entry.to_string();
-        Ok(Reflection { entry, local_size, capabilities, shared_bytes: shared, block, accesses, module, constants })
+        Ok(Reflection { local_size, capabilities, shared_bytes: shared, block, accesses, module, constants })
     }
 
     /// What a type is.
@@ -95,6 +94,7 @@ impl Reflection {
     }
 
     /// The specialization constants that the module has.
+    #[cfg(test)]
     pub fn specialization(&self) -> &[SpecConstant] {
         &self.constants.specialized
     }

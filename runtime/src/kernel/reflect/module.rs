@@ -4,11 +4,11 @@
 //! without an end, types that contain themselves) is refused here, so that later code may follow ids without checking.
 
 use crate::{Error, Result};
+use rspirv::spirv::{Capability, Decoration, ExecutionMode, ExecutionModel, Op};
 use rspirv::{
     binary::{Consumer, ParseAction, Parser},
     dr::{Instruction, ModuleHeader, Operand},
 };
-use rspirv::spirv::{Capability, Decoration, ExecutionMode, ExecutionModel, Op};
 use std::collections::{HashMap, HashSet};
 
 /// Nesting of types beyond which a module is refused. Vulkan's own limit for structs is 255.
@@ -242,9 +242,10 @@ fn in_byte_order(words: &[u32]) -> Result<Vec<u32>> {
         None => invalid("it is empty"),
         Some(&rspirv::spirv::MAGIC_NUMBER) => Ok(words.to_vec()),
         Some(w) if w.swap_bytes() == rspirv::spirv::MAGIC_NUMBER => Ok(words.iter().map(|w| w.swap_bytes()).collect()),
-        Some(w) => {
-            invalid(format!("it starts with {w:#010x} instead of SPIR-V's magic number {:#010x}", rspirv::spirv::MAGIC_NUMBER))
-        }
+        Some(w) => invalid(format!(
+            "it starts with {w:#010x} instead of SPIR-V's magic number {:#010x}",
+            rspirv::spirv::MAGIC_NUMBER
+        )),
     }
 }
 

@@ -1,0 +1,73 @@
+//! What there is: the workloads, the device, the shared structs.
+
+use crate::cli::InfoOptions;
+use anyhow::Result;
+use std::path::Path;
+use vksvm::Svm;
+use vksvm_samples::workloads::{self, grouped};
+
+/// Prints the workloads.
+pub fn list() {
+    for w in &workloads::ALL {
+        println!("{:<10} {}", w.name, w.about);
+        let sizes = w.sizes.map(|size| size.map_or("as the file".into(), grouped)).join(" / ");
+        let input = w.input.map_or(String::new(), |what| format!("; --input takes {what}"));
+        println!("{:<10} sizes in {}: {sizes}{input}\n", "", w.unit);
+    }
+}
+
+/// Prints what the heap found and decided.
+pub fn info(options: &InfoOptions) -> Result<()> {
+    let svm = Svm::builder().placement(options.placement.into()).open()?;
+    let c = svm.capabilities();
+    if options.json {
+        println!("{}", serde_json::to_string(c)?);
+        return Ok(());
+    }
+    println!("device       {} ({}, Vulkan {})", c.device, c.driver, c.vulkan);
+    println!("placement    {:?}, translation {}, faults {}", c.placement, c.translation, c.faults);
+    println!(
+        "heap         {} in segments of {}, pages of {}",
+        size(c.heap_bytes),
+        size(c.segment_bytes),
+        size(c.page_bytes)
+    );
+    println!("backing      {:?}", c.backing);
+    println!("arguments    up to {} bytes", c.max_argument_bytes);
+    println!(
+        "grid         up to {:?} workgroups of {:?}, {} invocations",
+        c.max_groups, c.max_workgroup, c.max_workgroup_invocations
+    );
+    println!("shared       {} for a workgroup", size(c.max_shared_bytes.into()));
+    println!("timestamps   {}", if c.timestamps { "yes" } else { "no: kernel times are shown as 0" });
+    println!("\nwhy");
+    for reason in &c.reasons {
+        println!("  {reason}");
+    }
+    println!("\nprobes");
+    for probe in &c.probes {
+        println!("  {} {}: {}", if probe.works { "ok    " } else { "failed" }, probe.name, probe.detail);
+    }
+    Ok(())
+}
+
+fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let step = (0..units.len() - 1).take_while(|i| bytes >> (10 * i) >= 1024).count();
+    format!("{} {}", bytes >> (10 * step), units[step])
+}
+
+/// Writes the GLSL of the structs in `types`.
+pub fn glsl(_out: &Path) -> Result<()> {
+    anyhow::bail!("todo at merge")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!([0, 1023, 1024, 65536, 2 << 30].map(size), ["0 B", "1023 B", "1 KiB", "64 KiB", "2 GiB"]);
+    }
+}

@@ -1,0 +1,242 @@
+//! The workloads: what they are called, how large they are, how one is run and measured.
+
+mod bfs;
+mod cg;
+mod check;
+mod filter;
+mod histogram;
+mod matmul;
+mod reduce;
+mod saxpy;
+mod wordcount;
+
+use anyhow::{Result, bail};
+use fastrand::Rng;
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::{Duration, Instant},
+};
+use vksvm::{Grid, Launch, Svm};
+
+/// Something to run: all that the command line knows of a workload.
+pub struct Workload {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// One line for the list.
+    pub about: &'static str,
+    /// What its size counts.
+    pub unit: &'static str,
+    /// Its small, medium and large size, in `unit`; `None` for the natural size of its input.
+    pub sizes: [Option<u64>; 3],
+    /// Which file it takes by `--input`, if any.
+    pub input: Option<&'static str>,
+    run: fn(&Job) -> Result<Outcome>,
+}
+
+/// Every workload, in the order in which `all` runs them.
+pub const ALL: [Workload; 8] = [
+    saxpy::WORKLOAD,
+    reduce::WORKLOAD,
+    histogram::WORKLOAD,
+    matmul::WORKLOAD,
+    cg::WORKLOAD,
+    filter::WORKLOAD,
+    wordcount::WORKLOAD,
+    bfs::WORKLOAD,
+];
+
+/// How large a run is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Done in an instant.
+    Small,
+    /// About a second on a CPU device.
+    Medium,
+    /// Some seconds on a CPU device.
+    Large,
+    /// A number of the workload's own units.
+    Exactly(u64),
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "small" => Ok(Size::Small),
+            "medium" => Ok(Size::Medium),
+            "large" => Ok(Size::Large),
+            _ => match text.replace('_', "").parse() {
+                Ok(0) => Err("a size of 0 leaves nothing to do".into()),
+                Ok(count) => Ok(Size::Exactly(count)),
+                Err(_) => Err("a size is small, medium, large or a whole number".into()),
+            },
+        }
+    }
+}
+
+/// One run of a workload: where, how large, on what.
+pub struct Job<'a> {
+    /// The heap and device to run on.
+    pub svm: &'a Svm,
+    /// The size in the workload's unit; `None` for the natural size of its input.
+    pub size: Option<u64>,
+    /// What the random data starts from.
+    pub seed: u64,
+    /// The file to work on in place of the one that comes with the samples.
+    pub input: Option<&'a Path>,
+    /// Where pictures go. Created when there is one to write.
+    pub out: &'a Path,
+    /// Told what the run is at.
+    pub step: &'a dyn Fn(&str),
+}
+
+impl Job<'_> {
+    fn step(&self, what: &str) {
+        (self.step)(what)
+    }
+
+    /// The size as a shader counts. `at_most` is what the workload's arithmetic holds.
+    fn size_up_to(&self, at_most: u64) -> Result<usize> {
+        match self.size {
+            Some(size) if size > at_most => bail!("size {size} is too large: this workload counts up to {at_most}"),
+            Some(size) => Ok(size as usize),
+            None => bail!("this workload needs a size"),
+        }
+    }
+
+    /// Random numbers that depend on the seed and on which of the workload's data they are for.
+    fn rng(&self, stream: u64) -> Rng {
+        Rng::with_seed(self.seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// How large it was, in the workload's unit.
+    pub size: u64,
+    /// Times and launches.
+    pub measured: Measured,
+    /// Whether the result agrees with the reference, else what differs.
+    pub check: Result<(), String>,
+    /// What came out, in a few words.
+    pub summary: String,
+    /// The picture that it wrote.
+    pub picture: Option<PathBuf>,
+}
+
+impl Workload {
+    /// The workload of that name.
+    pub fn named(name: &str) -> Option<&'static Workload> {
+        static WORKLOADS: [Workload; ALL.len()] = ALL;
+        WORKLOADS.iter().find(|w| w.name == name)
+    }
+
+    /// The size in this workload's unit.
+    pub fn units(&self, size: Size) -> Option<u64> {
+        match size {
+            Size::Small => self.sizes[0],
+            Size::Medium => self.sizes[1],
+            Size::Large => self.sizes[2],
+            Size::Exactly(count) => Some(count),
+        }
+    }
+
+    /// Runs and checks it.
+    ///
+    /// # Errors
+    /// Whatever stopped it from coming to a result: the input, the heap, the device. A result that differs from the
+    /// reference is an [`Outcome`].
+    pub fn run(&self, job: &Job) -> Result<Outcome> {
+        (self.run)(job)
+    }
+}
+
+/// What the launches of a run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Measured {
+    /// From just before the first launch until the CPU could use the results.
+    pub wall: Duration,
+    /// The launches' time on the device, added up.
+    pub kernel: Duration,
+    /// How many.
+    pub launches: u64,
+}
+
+/// Collects launches while they are made, for a [`Measured`].
+struct Meter {
+    started: Instant,
+    launches: Vec<Launch>,
+}
+
+impl Meter {
+    fn start() -> Self {
+        Meter { started: Instant::now(), launches: vec![] }
+    }
+
+    fn add(&mut self, launch: Launch) {
+        self.launches.push(launch);
+    }
+
+    /// Call it after the scope, when the results are there.
+    fn stop(self) -> Result<Measured> {
+        let mut measured =
+            Measured { wall: self.started.elapsed(), launches: self.launches.len() as u64, ..Default::default() };
+        for launch in self.launches {
+            measured.kernel += launch.gpu_time()?.unwrap_or_default();
+        }
+        Ok(measured)
+    }
+}
+
+/// The largest number of workgroups in a dimension that every device allows. Kernels loop where this is not enough.
+const MOST_GROUPS: usize = 65535;
+
+/// A row of workgroups for `items`, of which each takes `each`.
+fn row_of_groups(items: usize, each: usize) -> Grid {
+    Grid::groups([items.div_ceil(each).clamp(1, MOST_GROUPS) as u32, 1, 1])
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_words_or_numbers() {
+        assert_eq!("small".parse(), Ok(Size::Small));
+        assert_eq!("large".parse(), Ok(Size::Large));
+        assert_eq!("1_000".parse(), Ok(Size::Exactly(1000)));
+        for wrong in ["0", "", "-1", "1.5", "huge"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_found() {
+        for w in &ALL {
+            assert_eq!(Workload::named(w.name).map(|found| found.about), Some(w.about));
+            assert!(w.units(Size::Exactly(7)) == Some(7));
+        }
+        assert!(Workload::named("all").is_none());
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        let shown: Vec<_> = [0, 999, 1000, 65536, 1_234_567].map(grouped).into();
+        assert_eq!(shown, ["0", "999", "1,000", "65,536", "1,234,567"]);
+    }
+}

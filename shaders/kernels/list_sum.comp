@@ -1,0 +1,28 @@
+// sums[i] = the sum of the values of the list that starts at heads[i]. Follows the pointers in the items.
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "types.glsl"
+#include "grid.glsl"
+
+layout(local_size_x = 128) in;
+
+layout(push_constant, scalar) uniform Args {
+    u64_in heads;
+    u32_out sums;
+    uint n;
+};
+
+void main() {
+    if (!grid_takes_part()) {
+        return;
+    }
+    GRID_STRIDE(i, n) {
+        uint sum = 0u;
+        for (uint64_t at = heads.v[i]; at != 0ul;) {
+            Item_in item = Item_in(at);
+            sum += item.v[0].value;
+            at = item.v[0].next;
+        }
+        sums.v[i] = sum;
+    }
+}
