@@ -180,8 +180,8 @@ impl QueueDevice for VulkanQueue {
             });
         match result {
             Ok(()) => buffers.busy.extend(batches.iter().map(|b| b.signal).zip(recorded)),
-            // Half-recorded buffers are reset when they are begun again.
-            Err(_) => buffers.free.extend(recorded),
+            // SAFETY: made from this pool, never submitted. Half-recorded ones could not be begun again.
+            Err(_) => unsafe { device.raw.free_command_buffers(buffers.pool, &recorded) },
         }
         result
     }
