@@ -120,7 +120,7 @@ impl Life {
             }
         }
         let ran = marks.iter().filter(|mark| **mark != 0).count() as u32;
-        assert_eq!(count[0], ran, "each launch that ran counted once");
+        assert_eq!(count[0], ran, "each launch that ran counted once: {:?}", self.errors);
         if let Some(sum) = self.note(scope) {
             assert_eq!(sum, GROUPED as u32, "a scope that succeeded ran everything");
         }
@@ -220,7 +220,11 @@ fn each_call_fails_once_while_opening() -> std::result::Result<(), Ignored> {
                 failures.fail(*call, at, 1, result);
                 let opened = open(&failures).and_then(|svm| Kernels::load(&svm).map(|kernels| (svm, kernels)));
                 injected += failures.failed();
-                let Err(error) = opened else { panic!("{} {at} {result:?}: opened nevertheless", call.name()) };
+                let Err(error) = opened else {
+                    // The reaper reads the timeline, too; that it could not is a warning.
+                    assert_eq!(*call, Call::GetSemaphoreCounterValue, "{at} {result:?}: opened nevertheless");
+                    continue;
+                };
                 assert!(is_of(&error, *call, result), "{} {at} {result:?}: {error}", call.name());
                 saw_of(&error);
                 // The next try meets no failure.

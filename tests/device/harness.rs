@@ -69,7 +69,7 @@ pub fn trial<R: Verdict>(module: &str, name: &str, body: fn() -> R) -> Trial {
         let _ = thread.join();
         let said = validation_messages().split_off(before);
         match result {
-            _ if !said.is_empty() => Err(Failed::from(format!("validation: {}", said.join("\n")))),
+            _ if !said.is_empty() => Err(Failed::from(format!("validation, {} messages: {}", said.len(), said[0]))),
             Ok(completion) => Ok(completion),
             Err(panic) => Err(Failed::from(panic)),
         }

