@@ -180,6 +180,7 @@ impl QueueDevice for VulkanQueue {
             });
         match result {
             Ok(()) => buffers.busy.extend(batches.iter().map(|b| b.signal).zip(recorded)),
+            Err(_) if recorded.is_empty() => {}
             // SAFETY: made from this pool, never submitted. Half-recorded ones could not be begun again.
             Err(_) => unsafe { device.raw.free_command_buffers(buffers.pool, &recorded) },
         }
