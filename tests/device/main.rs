@@ -31,6 +31,8 @@ fn main() -> ExitCode {
     if !arguments.list {
         harness::introduce();
     }
+    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
+    variants::ALL_RUN.store(whole, std::sync::atomic::Ordering::SeqCst);
     let tests = [
         validation::tests(),
         selection::tests(),

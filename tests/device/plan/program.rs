@@ -252,7 +252,7 @@ impl Thread<'_> {
     fn nested(&mut self, pieces: &mut [Piece<'_>], issued: &mut Issued) {
         let mut fresh = self.fresh();
         let own = Span::of(&*fresh);
-        let mut inner = Issued::default();
+        let (mut inner, mut own_only) = (Issued::default(), Issued::default());
         let result = self.svm.scope(|s| {
             let [a, b, c] = self.pick(pieces);
             let mut lent = s.lend(&mut fresh);
@@ -270,14 +270,16 @@ impl Thread<'_> {
                 let third = self.number();
                 let fill = Fill { to: again.write(), n: least(&[c.span]), first: 0 };
                 let launch = self.kernels.fill.launch(grid(third), fill);
-                self.note(third, launch, vec![write(c.span)], &mut inner);
+                // Lent by the inner scope alone: the outer one is not told of it.
+                self.note(third, launch, vec![write(c.span)], &mut own_only);
                 let words = again.host();
                 self.allow(&words);
                 words.into_iter().for_each(|words| self.shadow.check(self.fake, words, "lent on"));
             }
             Ok(())
         });
-        self.judge(result, &inner);
+        own_only.numbers.extend(&inner.numbers);
+        self.judge(result, &own_only);
         self.shadow.check(self.fake, &fresh, "the inner scope's own");
         issued.numbers.append(&mut inner.numbers);
         issued.handles.append(&mut inner.handles);
