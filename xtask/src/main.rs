@@ -75,7 +75,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -83,19 +84,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+/// Carries the command out; false if it failed and has said so.
+fn run(command: Command) -> Result<bool> {
     if let Command::ProbeVulkan = command {
-        return probe::answer();
+        return probe::answer().map(|()| true);
     }
     process::end_groups_on_signal()?;
     match command {
-        Command::Setup { full } => setup::setup(full).map(drop),
-        Command::Demo => programs::demo(),
-        Command::Test { full, only } => test::test(full, only.as_deref()),
-        Command::Shaders { check, keep_includes } => shaders::shaders(check, keep_includes),
-        Command::Bench { json, only, mesa } => programs::bench(json, only, mesa.as_deref()),
+        Command::Setup { full } => setup::setup(full).map(drop)?,
+        Command::Demo => programs::demo()?,
+        Command::Test { full, only } => return test::test(full, only.as_deref()),
+        Command::Shaders { check, keep_includes } => shaders::shaders(check, keep_includes)?,
+        Command::Bench { json, only, mesa } => programs::bench(json, only, mesa.as_deref())?,
         Command::ProbeVulkan => unreachable!("answered above"),
     }
+    Ok(true)
 }
 
 /// The checkout. cargo names our package's directory; a binary that is run by hand is run in the checkout.

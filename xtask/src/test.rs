@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     mesa::Mesa,
@@ -52,8 +52,9 @@ struct Report {
     note: String,
 }
 
-/// Sets up, runs the steps (or the step `only`), and prints a table and the sum of all tests.
-pub fn test(full: bool, only: Option<&str>) -> Result<()> {
+/// Sets up, runs the steps (or the step `only`), and prints a table, what failed, and as the last line the sum of all
+/// tests. Returns whether all went well.
+pub fn test(full: bool, only: Option<&str>) -> Result<bool> {
     let start = Instant::now();
     println!("==== setup");
     let mesas = setup::setup(full)?;
@@ -76,7 +77,7 @@ pub fn test(full: bool, only: Option<&str>) -> Result<()> {
         let (result, note) = match result {
             Ok(note) => ("ok", note),
             Err(error) => {
-                outcome = Err(error.context(format!("step {} failed; alone: {}", step.name, step.alone(full))));
+                outcome = Err(format!("step {} failed: {error:#}\n\nalone:\n{}", step.name, step.alone(full)));
                 ("FAILED", String::new())
             }
         };
@@ -87,13 +88,12 @@ pub fn test(full: bool, only: Option<&str>) -> Result<()> {
     }
     print_table(&reports, steps.len() + 1, start.elapsed());
     if let Err(error) = &outcome {
-        println!("\n{error:#}");
+        println!("\n{error}");
     }
     if steps.iter().any(|step| matches!(step.work, Work::Tests(_))) {
         println!("\n{tally}");
     }
-    // The message is above, before the tally, which has to be the last line.
-    outcome.map_err(|_| anyhow!("the tests failed"))
+    Ok(outcome.is_ok())
 }
 
 fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
@@ -144,8 +144,8 @@ impl Step {
     }
 
     fn alone(&self, full: bool) -> String {
-        let xtask = format!("cargo xtask test{} --only {}", if full { " --full" } else { "" }, self.name);
-        self.line().map(|line| format!("{xtask}\n  or: {line}")).unwrap_or(xtask)
+        let xtask = format!("  cargo xtask test{} --only {}", if full { " --full" } else { "" }, self.name);
+        self.line().map(|line| format!("{xtask}\n  {line}")).unwrap_or(xtask)
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(all.len(), some.len() + 2);
         let names: BTreeSet<_> = all.iter().map(|step| &step.name).collect();
         assert_eq!(names.len(), all.len());
-        assert_eq!(some[0].alone(false), "cargo xtask test --only fmt\n  or: cargo fmt --all --check");
+        assert_eq!(some[0].alone(false), "  cargo xtask test --only fmt\n  cargo fmt --all --check");
     }
 
     #[test]

@@ -294,9 +294,45 @@ fn a_reach_is_a_use_without_bytes() {
     assert_eq!(used, expected);
 }
 
+/// Bounds, defaults, where clauses and raw names.
+#[derive(KernelArgs)]
+struct Bounded<'long, T: GpuStruct + 'long = f32, const N: usize = 2>
+where
+    [T; N]: Default,
+{
+    #[len(r#type + N)]
+    r#in: In<'long, T>,
+    r#type: u8,
+    rest: [T; N],
+}
+
+/// No slice, no lifetime.
+#[derive(KernelArgs)]
+#[allow(dead_code)]
+struct Plain<T: GpuStruct> {
+    value: T,
+}
+
+#[test]
+fn generics_of_every_kind_are_carried_over() {
+    let (values, uses) = ([1.5f32; 9], uses());
+    let args = |r#type| Bounded { r#in: lend_in(&values, &uses), r#type, rest: [2.5, 3.5] };
+    let run = |kind| {
+        let mut e = Encoder::new();
+        <Bounded<'static> as crate::KernelArgs>::encode(&args(kind), &mut e);
+        e.finish("bounded").map(|e| e.bytes()[8..].to_vec())
+    };
+    let expected: Vec<u8> = [7u32.to_ne_bytes(), 2.5f32.to_ne_bytes(), 3.5f32.to_ne_bytes()].concat();
+    assert_eq!(run(7), Ok(expected));
+    assert_eq!(run(255), Err(Error::ShortSlice { field: "in", needed: 257, got: 9 }));
+    let names: Vec<_> = <Bounded<'static> as crate::KernelArgs>::layout().iter().map(|a| a.name).collect();
+    assert_eq!(names, ["in", "type", "rest"]);
+}
+
 #[test]
 fn structs_without_a_reach_are_safe() {
     fn safe<A: SafeArgs>() {}
     safe::<Everything<'static, f32, 3>>();
     safe::<Nothing>();
+    safe::<Plain<Node>>();
 }

@@ -19,8 +19,23 @@ pub const GLSL_PRELUDE: &str = include_str!("vksvm.glsl");
 /// whose name means something in GLSL gets a `_` behind it. The text includes `vksvm.glsl` ([`GLSL_PRELUDE`]), and may
 /// itself be included together with other such texts.
 ///
+/// ```
+/// use vksvm::{GpuStruct, Ptr, glsl_declarations};
+///
+/// #[derive(Clone, Copy, GpuStruct)]
+/// #[repr(C)]
+/// struct Node {
+///     next: Ptr<Node>,
+///     value: f32,
+/// }
+///
+/// let glsl = glsl_declarations(&[Node::LAYOUT])?;
+/// assert!(glsl.contains("struct Node {\n    Node_inout next;\n    float value;\n    uint pad0_;\n};"));
+/// # Ok::<(), vksvm::Error>(())
+/// ```
+///
 /// # Errors
-/// [`Error::BadOption`] if two different types would have the same GLSL name.
+/// [`Error::GlslName`] if two different types would have the same GLSL name.
 pub fn glsl_declarations(types: &[TypeLayout]) -> Result<String> {
     let mut out = Writer::default();
     for t in types {
@@ -178,10 +193,7 @@ impl Writer {
 }
 
 fn clash(name: &str) -> Error {
-    Error::BadOption {
-        option: "glsl_declarations",
-        reason: format!("two different types are called {name} in GLSL; rename one of them"),
-    }
+    Error::GlslName { name: name.into() }
 }
 
 const fn glsl(s: Scalar) -> &'static str {

@@ -17,7 +17,8 @@ pub fn spirv(root: &Path, source: &Path) -> Result<Vec<u8>> {
     options.set_optimization_level(OptimizationLevel::Performance);
     options.set_include_callback(|name, _, from, _| {
         let beside = root.join(Path::new(from).parent().unwrap_or(Path::new("")));
-        let found = includes::find(name, &beside, &root.join(manifest::INCLUDE_DIR)).map_err(|e| format!("{e:#}"))?;
+        let found =
+            includes::find(name, &beside, &root.join(manifest::include_dir(source))).map_err(|e| format!("{e:#}"))?;
         let content = fs::read_to_string(&found).map_err(|error| error.to_string())?;
         // The name is what the next include inside sees as `from`, and what errors show: no path of this machine.
         let name = found.strip_prefix(root).unwrap_or(&found).to_string_lossy().into_owned();

@@ -17,11 +17,13 @@ use super::includes;
 /// The manifest's path in the checkout.
 const PATH: &str = "shaders/manifest.json";
 
-/// Where includes lie that several shaders use.
+/// Where the includes of shared Rust types are written.
 pub const INCLUDE_DIR: &str = "shaders/include";
 
-/// Where shaders lie.
-const SOURCE_DIRS: [&str; 3] = ["shaders/kernels", "runtime/src", "tests"];
+/// Where shaders lie, and where their includes are looked for next to their own directories. The library is published
+/// alone, so its shaders use its own includes only.
+const SOURCE_DIRS: [(&str, &str); 3] =
+    [("shaders/kernels", INCLUDE_DIR), ("tests", INCLUDE_DIR), ("runtime/src", "runtime/src/kernel")];
 
 /// Compiler and options. A change makes every file stale.
 pub const COMPILER: &str = "shaderc crate 0.10.1 built from source, Vulkan 1.2, optimised for performance";
@@ -46,7 +48,8 @@ struct Hashes {
 /// Every `*.comp` below the source directories, as paths in the checkout, sorted.
 pub fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![];
-    let mut open: Vec<PathBuf> = SOURCE_DIRS.iter().map(PathBuf::from).filter(|dir| root.join(dir).is_dir()).collect();
+    let dirs = SOURCE_DIRS.iter().map(|(dir, _)| PathBuf::from(dir));
+    let mut open: Vec<PathBuf> = dirs.filter(|dir| root.join(dir).is_dir()).collect();
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(root.join(&dir)).with_context(|| format!("cannot list {}", dir.display()))? {
             let (entry, path) = entry.map(|entry| (entry.file_type(), dir.join(entry.file_name())))?;
@@ -64,6 +67,12 @@ pub fn sources(root: &Path) -> Result<Vec<PathBuf>> {
 /// The SPIR-V file of a source: beside it, `saxpy.comp` and `saxpy.spv`.
 pub fn spirv_of(source: &Path) -> PathBuf {
     source.with_extension("spv")
+}
+
+/// The directory, in the checkout, that `source` has its includes from.
+pub fn include_dir(source: &Path) -> &'static Path {
+    let dirs = SOURCE_DIRS.iter().find(|(dir, _)| source.starts_with(dir));
+    Path::new(dirs.map_or(INCLUDE_DIR, |(_, includes)| includes))
 }
 
 impl Manifest {
@@ -130,7 +139,7 @@ fn name(source: &Path) -> String {
 }
 
 fn source_hash(root: &Path, source: &Path) -> Result<String> {
-    let text = includes::resolved(&root.join(source), &root.join(INCLUDE_DIR))?;
+    let text = includes::resolved(&root.join(source), &root.join(include_dir(source)))?;
     Ok(hash(text.as_bytes()))
 }
 
@@ -194,6 +203,15 @@ mod tests {
         checkout.put("shaders/include/t.glsl", "struct T { int b; };");
         assert!(checkout.stale().contains("a.comp: it or an include has changed"));
         assert!(!checkout.stale().contains("probe"));
+    }
+
+    #[test]
+    fn the_librarys_shaders_use_its_own_includes() {
+        assert_eq!(include_dir(Path::new("runtime/src/gpu/probe.comp")), Path::new("runtime/src/kernel"));
+        assert_eq!(include_dir(Path::new("tests/kernels/a.comp")), Path::new("shaders/include"));
+        let checkout = Checkout::new("own");
+        checkout.put("runtime/src/gpu/probe.comp", "#include \"t.glsl\"");
+        assert!(checkout.stale().contains("no 't.glsl' in"));
     }
 
     #[test]

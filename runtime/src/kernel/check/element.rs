@@ -77,29 +77,42 @@ impl<'a> Layouts<'a> {
             }
             return self.compare(rust, (block, 0), block, path);
         };
+        let within = (block, 0);
         match self.module.shape(only) {
             Shape::RuntimeArray { element, stride: s } => {
                 stride(s)?;
-                self.compare(rust, (block, 0), element, path)
+                self.compare(rust, within, element, path)
             }
-            // An array of fixed length is the element, or holds so many of them.
+            // An array of fixed length holds so many elements, unless it is the element.
             Shape::Array { element, stride: s, .. } => {
-                let whole =
-                    matches!(rust, TypeLayout::Array { .. }) && self.compare(rust, (block, 0), only, path).is_ok();
-                if whole {
+                if self.fits(rust, within, only) || self.fits(rust, within, block) {
                     return Ok(());
                 }
                 stride(s)?;
-                self.compare(rust, (block, 0), element, path)
+                self.compare(rust, within, element, path)
             }
-            // A block around one element, or a Rust struct of one field against a block of one member.
-            shape => match (rust, shape) {
-                (TypeLayout::Struct(_), shape) if !matches!(shape, Shape::Struct { .. }) => {
-                    self.compare(rust, (block, 0), block, path)
+            // A block around one struct is that struct, or holds it.
+            Shape::Struct { .. } if self.fits(rust, within, block) => Ok(()),
+            Shape::Struct { .. } => self.compare(rust, within, only, path),
+            // A block of one number: a Rust struct of one field, or the number itself.
+            _ => {
+                let is_struct = matches!(rust, TypeLayout::Struct(_));
+                if is_struct && self.fits(rust, within, only) {
+                    return Ok(());
                 }
-                _ => self.compare(rust, (block, 0), only, path),
-            },
+                self.compare(rust, within, if is_struct { block } else { only }, path)
+            }
         }
+    }
+
+    /// Whether a comparison finds no difference. If it does, it leaves nothing behind: another may follow.
+    fn fits(&mut self, rust: &TypeLayout, within: Within, ty: u32) -> bool {
+        let seen = self.seen.clone();
+        let fits = self.compare(rust, within, ty, "").is_ok();
+        if !fits {
+            self.seen = seen;
+        }
+        fits
     }
 
     fn compare(&mut self, rust: &TypeLayout, within: Within, ty: u32, path: &str) -> Found {

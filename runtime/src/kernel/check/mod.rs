@@ -1,5 +1,7 @@
 //! Compares an argument struct with the shader's argument block when a kernel is loaded.
 
+#[cfg(test)]
+mod block_tests;
 mod element;
 #[cfg(test)]
 mod tests;

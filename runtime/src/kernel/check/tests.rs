@@ -1,8 +1,8 @@
-//! The checks against real shaders. What is refused differs from what is accepted in exactly one respect.
+//! The checks against real shaders: arguments and structs. What is refused differs from what is accepted in exactly one respect.
 
 use super::*;
 use crate::{
-    GpuStruct, In, InOut, KernelArgs, Out, Ptr,
+    GpuStruct, KernelArgs, Ptr,
     kernel::{
         layout::{FieldLayout, StructLayout},
         testdata::{self as data, Node, NodeArgs, Pair, Tail, words},
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-fn module(spirv: &[u8], entry: &str) -> Reflection {
+pub(super) fn module(spirv: &[u8], entry: &str) -> Reflection {
     Reflection::new(&words(spirv), entry, &BTreeMap::new()).unwrap()
 }
 
@@ -31,6 +31,14 @@ fn argument(found: Result<Vec<ArgFacts>>, name: &str) -> String {
             assert_eq!((kernel.as_str(), field.as_str()), ("main", name), "{reason}");
             reason
         }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Path of a LayoutMismatch and its reason.
+pub(super) fn layout(found: Result<Vec<ArgFacts>>) -> (String, String) {
+    match found {
+        Err(Error::LayoutMismatch { field, reason, .. }) => (field, reason),
         other => panic!("{other:?}"),
     }
 }
@@ -155,7 +163,7 @@ fn a_store_to_a_readonly_block_counts_as_a_write() {
 }
 
 /// Node with its fields changed.
-fn altered(change: impl FnOnce(&mut Vec<FieldLayout>, &mut usize)) -> TypeLayout {
+pub(super) fn altered(change: impl FnOnce(&mut Vec<FieldLayout>, &mut usize)) -> TypeLayout {
     let TypeLayout::Struct(s) = Node::LAYOUT else { panic!() };
     let (mut fields, mut size) = (s.fields.to_vec(), s.size);
     change(&mut fields, &mut size);
@@ -233,128 +241,32 @@ fn offsets_and_sizes_of_a_struct_are_compared() {
     assert_eq!(over.0, "Node.flag");
 }
 
-#[derive(KernelArgs)]
-#[allow(dead_code)]
-struct Blocks<'a> {
-    poses: In<'a, data::Pose>,
-    fixed: InOut<'a, f32>,
-    single: Out<'a, data::RowPose>,
-    members: InOut<'a, data::Members>,
-    partly: InOut<'a, data::Members>,
-    halves: In<'a, u16>,
+#[test]
+fn a_value_beyond_its_rust_struct_is_refused() {
+    let short = data::Wrapped::<f32>::LAYOUT;
+    let e = changed("pair", |a| (a.kind, a.size) = (ArgKind::Value(short), 4)).unwrap_err();
+    let Error::LayoutMismatch { reason, .. } = &e else { panic!("{e}") };
+    assert!(reason.contains("member 'pad0_' (uint32_t) at offset 4, beyond the 4 bytes that Wrapped has"), "{reason}");
 }
 
-fn blocks(name: &str, to: Access, of: TypeLayout) -> Result<Vec<ArgFacts>> {
-    let mut args = Blocks::layout();
-    args.iter_mut().find(|a| a.name == name).unwrap().kind = ArgKind::Slice { access: to, element: of };
-    check("main", &module(data::BLOCKS, "main"), &args)
-}
-
-/// Path of a LayoutMismatch and its reason.
-fn layout(found: Result<Vec<ArgFacts>>) -> (String, String) {
-    match found {
-        Err(Error::LayoutMismatch { field, reason, .. }) => (field, reason),
-        other => panic!("{other:?}"),
+#[test]
+fn members_that_overlap_are_refused() {
+    // The padding at Node's end moves over `degree`.
+    let good = words(data::NODE_NAMED);
+    let end = size_of::<Node>() as u32 - 7;
+    let mut w = good.clone();
+    let mut at = 5;
+    while at < w.len() {
+        let is_offset = w[at] == 5 << 16 | rspirv::spirv::Op::MemberDecorate as u32;
+        if is_offset && w[at + 3] == Decoration::Offset as u32 && w[at + 4] == end {
+            w[at + 4] = 9;
+        }
+        at += (w[at] >> 16) as usize;
     }
-}
-
-#[test]
-fn matrices_are_compared_as_they_lie_in_memory() {
-    check("main", &module(data::BLOCKS, "main"), &Blocks::layout()).unwrap();
-    let (path, reason) = layout(blocks("poses", Access::In, data::RowPose::LAYOUT));
-    assert_eq!(path, "RowPose.turn");
-    assert!(reason.contains("a column-major matrix, 2 runs of 3 float32_t, 12 bytes apart"), "{reason}");
-    let (path, reason) = layout(blocks("single", Access::Out, data::Pose::LAYOUT));
-    assert_eq!(path, "Pose.turn");
-    assert!(reason.contains("a row-major matrix, 3 runs of 2 float32_t, 8 bytes apart"), "{reason}");
-    // As so many numbers in a row it may pass, as other numbers not.
-    let flat = |name, layout| {
-        let TypeLayout::Struct(s) = data::Pose::LAYOUT else { panic!() };
-        let mut fields = s.fields.to_vec();
-        fields[1].layout = layout;
-        blocks(name, Access::InOut, altered(|f, size| (*f, *size) = (fields, s.size)))
-    };
-    flat("poses", <[f32; 6]>::LAYOUT).unwrap();
-    flat("single", <[f32; 6]>::LAYOUT).unwrap();
-    assert_eq!(layout(flat("poses", <[u32; 6]>::LAYOUT)).0, "Node.turn");
-    assert_eq!(layout(flat("poses", <[f32; 5]>::LAYOUT)).0, "Node.turn");
-}
-
-#[test]
-fn blocks_that_are_no_arrays() {
-    blocks("fixed", Access::InOut, <[f32; 16]>::LAYOUT).unwrap();
-    assert!(layout(blocks("fixed", Access::InOut, u32::LAYOUT)).1.contains("u32 in Rust, but float32_t"));
-    assert!(layout(blocks("fixed", Access::InOut, <[f32; 2]>::LAYOUT)).1.contains("4 bytes apart"));
-    let (path, _) = layout(blocks("members", Access::InOut, Tail::LAYOUT));
-    assert_eq!(path, "Tail.key");
-    assert!(
-        layout(blocks("members", Access::InOut, f32::LAYOUT)).1.contains("f32 in Rust, but a struct in the shader")
-    );
-}
-
-#[test]
-fn one_writable_member_makes_a_block_writable() {
-    let e = blocks("partly", Access::In, data::Members::LAYOUT).unwrap_err();
-    assert!(matches!(&e, Error::WritesInput { field, .. } if field == "partly"), "{e}");
-}
-
-#[test]
-fn half_floats_are_u16_bits() {
-    assert!(layout(blocks("halves", Access::In, i16::LAYOUT)).1.contains("i16 in Rust, but float16_t"));
-}
-
-#[derive(KernelArgs)]
-#[allow(dead_code)]
-struct Headed<'a> {
-    headed: InOut<'a, f32>,
-}
-
-#[test]
-fn an_array_behind_a_header_is_no_slice() {
-    let (path, reason) = layout(check("main", &module(data::HEADED, "main"), &Headed::layout()));
-    assert_eq!(path, "f32");
-    assert!(reason.contains("members beside its array"), "{reason}");
-}
-
-#[derive(KernelArgs)]
-#[allow(dead_code)]
-struct Addresses<'a> {
-    fours: InOut<'a, [f32; 4]>,
-    ones: InOut<'a, f32>,
-    table: In<'a, u64>,
-    n: u32,
-}
-
-#[test]
-fn addresses_as_numbers_are_followed_back_to_their_argument() {
-    let r = module(data::ADDRESS, "main");
-    let facts = check("main", &r, &Addresses::layout()).unwrap();
-    let seen: Vec<_> = facts.iter().map(|f| (f.name, f.alignment)).collect();
-    assert_eq!(seen, [("fours", 16), ("ones", 4), ("table", 8), ("n", 1)]);
-    for (i, block) in [(0, "fours"), (1, "ones")] {
-        let mut args = Addresses::layout();
-        let ArgKind::Slice { access, .. } = &mut args[i].kind else { panic!() };
-        *access = Access::In;
-        let e = check("main", &r, &args).unwrap_err();
-        assert!(matches!(&e, Error::WritesInput { field, .. } if field == block), "{e}");
-    }
-}
-
-#[derive(KernelArgs)]
-#[allow(dead_code)]
-struct Small<'a> {
-    to: Out<'a, f32>,
-}
-
-#[test]
-fn pointers_without_a_block_have_elements_too() {
-    let r = module(data::ENTRIES, "small");
-    assert_eq!(check("small", &r, &Small::layout()).unwrap()[0].alignment, 32);
-    let mut args = Small::layout();
-    args[0].kind = ArgKind::Slice { access: Access::Out, element: f64::LAYOUT };
-    assert!(layout(check("small", &r, &args)).1.contains("4 bytes apart"));
-    args[0].kind = ArgKind::Slice { access: Access::Out, element: u32::LAYOUT };
-    assert!(layout(check("small", &r, &args)).1.contains("u32 in Rust, but float32_t"));
-    args[0].kind = ArgKind::Slice { access: Access::In, element: f32::LAYOUT };
-    assert!(matches!(check("small", &r, &args), Err(Error::WritesInput { .. })));
+    assert_ne!(w, good);
+    let r = Reflection::new(&w, "main", &BTreeMap::new()).unwrap();
+    let (path, reason) = layout(check("main", &r, &NodeArgs::layout()));
+    // Through the pointers to pointers, which are looked at first.
+    assert_eq!(path, "Node.edges->->degree");
+    assert!(reason.contains("where the shader's struct has member") && reason.contains("at 9 too"), "{reason}");
 }

@@ -9,8 +9,6 @@ mod types;
 mod tests;
 
 pub(crate) use access::Accesses;
-#[cfg(test)]
-use constants::SpecConstant;
 pub(crate) use constants::{ConstantKind, Constants, Override};
 pub(crate) use module::Module;
 pub(crate) use types::{MatrixOf, Shape};
@@ -91,12 +89,6 @@ impl Reflection {
         let matrix = MatrixOf::member(&self.module, &self.constants, ty, index, member);
         let size = matrix.and_then(|m| m.size(self.constants.size(m.number)?)).or_else(|| self.constants.size(member));
         size.and_then(|s| usize::try_from(s).ok())
-    }
-
-    /// The specialization constants that the module has.
-    #[cfg(test)]
-    pub fn specialization(&self) -> &[SpecConstant] {
-        &self.constants.specialized
     }
 }
 

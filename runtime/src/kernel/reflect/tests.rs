@@ -22,7 +22,7 @@ fn a_module_says_what_it_needs() {
         for c in [Capability::PhysicalStorageBufferAddresses, Capability::Int64, Capability::Float64] {
             assert!(r.capabilities.contains(&c), "{c:?}");
         }
-        assert!(r.specialization().is_empty());
+        assert!(r.constants.specialized.is_empty());
     }
 }
 
@@ -40,7 +40,7 @@ fn sizes_follow_specialization() {
 #[test]
 fn constants_are_listed_with_their_kind() {
     let r = specialized([]).unwrap();
-    let mut seen: Vec<_> = r.specialization().iter().map(|c| (c.spec_id, c.kind, c.kind.size())).collect();
+    let mut seen: Vec<_> = r.constants.specialized.iter().map(|c| (c.spec_id, c.kind, c.kind.size())).collect();
     seen.sort_by_key(|c| c.0);
     let int = |signed| ConstantKind::Int { bits: 32, signed };
     let expected = [

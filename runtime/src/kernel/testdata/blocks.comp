@@ -12,6 +12,8 @@ layout(buffer_reference, scalar, row_major, buffer_reference_align = 4) buffer S
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Members { float a; uint b; };
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Partly { readonly float a; uint b; };
 layout(buffer_reference, scalar, buffer_reference_align = 2) readonly buffer Halves { float16_t v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer One { vec4 v; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Columns { mat3 v[]; };
 layout(push_constant, scalar) uniform Args {
     Poses poses;
     Fixed fixed_;
@@ -19,6 +21,8 @@ layout(push_constant, scalar) uniform Args {
     Members members;
     Partly partly;
     Halves halves;
+    One one;
+    Columns columns;
 } args;
 void main() {
     uint i = gl_GlobalInvocationID.x;
@@ -28,5 +32,5 @@ void main() {
     args.single.pose = p;
     args.members.a = args.partly.a;
     args.members.b = args.partly.b;
-    args.members.a += float(args.halves.v[i]);
+    args.members.a += float(args.halves.v[i]) + args.one.v.x + args.columns.v[i][1][2];
 }

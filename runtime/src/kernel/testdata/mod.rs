@@ -1,4 +1,8 @@
 //! Types that the test shaders share, and the shaders.
+//!
+//! The `.spv` files are compiled from the sources beside them: `node_named.spv` by glslangValidator without
+//! optimisation, `entries.spv` by spirv-as, the others as the project compiles its kernels (shaderc, Vulkan 1.2,
+//! optimised for performance), all with this folder and the one above on the include path.
 
 use super::{check::check, reflect::Reflection};
 use crate::{ArgLayout, GpuStruct, In, InOut, KernelArgs, Out, Ptr};
@@ -71,6 +75,35 @@ pub(crate) struct RowPose {
     pub uv: [[f32; 2]; 2],
 }
 
+/// A vec4 as Rust programs write one.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+pub(crate) struct Quad {
+    pub xyz: Xyz,
+    pub w: f32,
+}
+
+/// A column of a mat3 in the layout std430.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C, align(16))]
+pub(crate) struct Column {
+    pub xyz: [f32; 3],
+}
+
+/// As many numbers as a mat3 has in as many bytes.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C, align(16))]
+pub(crate) struct Nine {
+    pub numbers: [f32; 9],
+}
+
+/// One field.
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+pub(crate) struct Wrapped<T> {
+    pub inner: T,
+}
+
 /// blocks.comp's Members and Partly: the block is the element.
 #[derive(Clone, Copy, GpuStruct)]
 #[repr(C)]
@@ -88,6 +121,7 @@ pub(crate) const ADDRESS: &[u8] = include_bytes!("address.spv");
 pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("descriptors.spv");
 pub(crate) const BLOCKS: &[u8] = include_bytes!("blocks.spv");
 pub(crate) const HEADED: &[u8] = include_bytes!("headed.spv");
+pub(crate) const PRELUDE: &[u8] = include_bytes!("prelude.spv");
 pub(crate) const ENTRIES: &[u8] = include_bytes!("entries.spv");
 
 pub(crate) fn words(spirv: &[u8]) -> Vec<u32> {
