@@ -46,10 +46,5 @@ pub fn play(part: &str, env: &[(&str, &str)]) -> Output {
 
 /// Both outputs of a process, for messages and for looking through.
 pub fn said(output: &Output) -> String {
-    format!(
-        "{}: {}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}: {}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

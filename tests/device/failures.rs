@@ -182,7 +182,8 @@ impl Life {
 
     fn owned(&mut self, svm: &Svm, kernels: &Kernels, kept: &[u32]) {
         let buffers = (svm.vec(kept.iter().copied()), svm.vec(kept.iter().copied()));
-        let args = kernels.add.launch_owned(1000u32, buffers, |s, (x, y)| Add { x: s.read(x), y: s.update(y), n: 1000 });
+        let args =
+            kernels.add.launch_owned(1000u32, buffers, |s, (x, y)| Add { x: s.read(x), y: s.update(y), n: 1000 });
         let Some(running) = self.note(args) else { return };
         let ((x, y), result) = running.finish();
         let ran = self.note(result).is_some();
@@ -197,7 +198,8 @@ impl Life {
 fn counted(failures: &Failures, f: impl FnOnce()) -> BTreeMap<&'static str, (Call, u64)> {
     let before: Vec<u64> = Call::ALL.iter().map(|call| failures.seen(*call)).collect();
     f();
-    let counts = Call::ALL.iter().zip(before).map(|(call, before)| (call.name(), (*call, failures.seen(*call) - before)));
+    let counts =
+        Call::ALL.iter().zip(before).map(|(call, before)| (call.name(), (*call, failures.seen(*call) - before)));
     counts.filter(|(_, (_, count))| *count > 0).collect()
 }
 
@@ -265,12 +267,17 @@ fn live(call: Call, at: u64, result: VkResult) -> u64 {
     }
     // A real loss is met by every call after it. Of one that only a planned failure tells of, the queue knows what its
     // own calls met.
-    let lost = injected > 0 && result == VkResult::ERROR_DEVICE_LOST && QUEUE.contains(&call) && !life.errors.is_empty();
+    let lost =
+        injected > 0 && result == VkResult::ERROR_DEVICE_LOST && QUEUE.contains(&call) && !life.errors.is_empty();
     assert!(injected > 0 || life.errors.is_empty(), "errors without a failure: {:?}", life.errors);
     let mut next = Life::default();
     next.launches(&svm, &kernels);
     if lost {
-        assert!(!next.errors.is_empty() && next.errors.iter().all(|error| is_of(error, call, result)), "{:?}", next.errors);
+        assert!(
+            !next.errors.is_empty() && next.errors.iter().all(|error| is_of(error, call, result)),
+            "{:?}",
+            next.errors
+        );
         assert!(matches!(svm.wait_idle(), Err(Error::DeviceLost { .. }) | Ok(())));
     } else if result != VkResult::ERROR_DEVICE_LOST {
         assert!(next.errors.is_empty(), "{} {at} {result:?}, the next try: {:?}", call.name(), next.errors);
@@ -309,7 +316,8 @@ fn each_call_fails_once_while_launching() -> std::result::Result<(), Ignored> {
 /// Calls that never succeed again: a scope's end still returns, and the memory can be freed.
 fn calls_that_fail_for_good() -> std::result::Result<(), Ignored> {
     needs_cpu_device()?;
-    for call in [Call::WaitSemaphores, Call::GetSemaphoreCounterValue, Call::QueueSubmit, Call::AllocateCommandBuffers] {
+    for call in [Call::WaitSemaphores, Call::GetSemaphoreCounterValue, Call::QueueSubmit, Call::AllocateCommandBuffers]
+    {
         for result in RESULTS {
             for skip in [0, 1, 5] {
                 let failures = Failures::new();
@@ -342,7 +350,8 @@ fn a_lost_device_stays_lost_and_data_stays_readable() {
     let kernels = Kernels::load(&svm).expect("load");
     let mark = log::all().len();
     let (x, mut y) = (svm.vec([1u32; 16]), svm.vec([2u32; 16]));
-    let launch = |y: &mut SvmVec<u32>| svm.scope(|s| kernels.add.launch(16u32, Add { x: s.read(&x), y: s.update(y), n: 16 }));
+    let launch =
+        |y: &mut SvmVec<u32>| svm.scope(|s| kernels.add.launch(16u32, Add { x: s.read(&x), y: s.update(y), n: 16 }));
     launch(&mut y).map(drop).expect("before");
     failures.fail(Call::QueueSubmit, 0, 1, VkResult::ERROR_DEVICE_LOST);
     for _ in 0..3 {
@@ -350,7 +359,11 @@ fn a_lost_device_stays_lost_and_data_stays_readable() {
         assert!(message.contains("vkQueueSubmit") && message.contains("readable"), "{message}");
     }
     assert_eq!(y[..], [3; 16], "what ran before the loss stays");
-    let owned = kernels.add.launch_owned(16u32, (x.clone(), y.clone()), |s, (x, y)| Add { x: s.read(x), y: s.update(y), n: 16 });
+    let owned = kernels.add.launch_owned(16u32, (x.clone(), y.clone()), |s, (x, y)| Add {
+        x: s.read(x),
+        y: s.update(y),
+        n: 16,
+    });
     refused(owned, "DeviceLost");
     let more: SvmVec<u32> = svm.vec(0..100_000);
     assert!(more.iter().copied().eq(0..100_000), "the heap works on");
@@ -370,7 +383,8 @@ fn launches_of_one_scope_do_not_fail_another() -> std::result::Result<(), Ignore
     let svm = open(&failures).expect("open");
     let kernels = Kernels::load(&svm).expect("load");
     let x = svm.vec([1u32; 16]);
-    let (mut a, mut b, mut c, mut passed) = (svm.vec([0u32; 16]), svm.vec([0u32; 16]), svm.vec([0u32; 16]), svm.vec([0u32]));
+    let (mut a, mut b, mut c, mut passed) =
+        (svm.vec([0u32; 16]), svm.vec([0u32; 16]), svm.vec([0u32; 16]), svm.vec([0u32]));
     let gate = Gate::new(&svm);
     svm.scope(|s| {
         let opener = gate.opener();

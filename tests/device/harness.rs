@@ -48,7 +48,13 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+/// A test of a module, watched for as long as tests may take.
 pub fn trial<R: Verdict>(module: &str, name: &str, body: fn() -> R) -> Trial {
+    trial_within(LIMIT, module, name, body)
+}
+
+/// A test that may take this long.
+pub fn trial_within<R: Verdict>(limit: Duration, module: &str, name: &str, body: fn() -> R) -> Trial {
     let name = format!("{}::{name}", module.trim_start_matches("device::"));
     let title = name.clone();
     Trial::ignorable_test(name, move || {
@@ -61,8 +67,8 @@ pub fn trial<R: Verdict>(module: &str, name: &str, body: fn() -> R) -> Trial {
             let result = catch_unwind(move || body().completion());
             let _ = send.send(result.map_err(|panic| text_of(&*panic)));
         })?;
-        let result = receive.recv_timeout(LIMIT).unwrap_or_else(|_| {
-            eprintln!("\ntest {title} has not ended after {LIMIT:?}; log:\n{}", log::all().join("\n"));
+        let result = receive.recv_timeout(limit).unwrap_or_else(|_| {
+            eprintln!("\ntest {title} has not ended after {limit:?}; log:\n{}", log::all().join("\n"));
             abort()
         });
         // It has sent its last; what is left of it is its thread's end.

@@ -88,7 +88,10 @@ fn modules_that_are_none() {
     for len in (20..ADD.len()).step_by(4) {
         // Truncated at a word: wherever that is, it is noticed, if only because the entry point is gone.
         let error = load::<Add<'static>>(&svm, &ADD[..len]).expect_err("a part is no module");
-        assert!(matches!(error, vksvm::Error::InvalidSpirv { .. } | vksvm::Error::NoEntryPoint { .. }), "{len}: {error}");
+        assert!(
+            matches!(error, vksvm::Error::InvalidSpirv { .. } | vksvm::Error::NoEntryPoint { .. }),
+            "{len}: {error}"
+        );
     }
     // Neither alignment nor byte order matters.
     let mut moved = vec![0];
@@ -198,7 +201,11 @@ fn arguments_that_differ() {
     }
     let svm = open();
     // The shaders carry no names: their members go by number.
-    refused_saying(load::<Fewer<'static>>(&svm, ADD), "ArgumentMismatch", &["the Rust struct does not have", "number 2"]);
+    refused_saying(
+        load::<Fewer<'static>>(&svm, ADD),
+        "ArgumentMismatch",
+        &["the Rust struct does not have", "number 2"],
+    );
     refused_saying(load::<More<'static>>(&svm, ADD), "ArgumentMismatch", &["'extra'"]);
     refused_saying(load::<Other<'static>>(&svm, ADD), "ArgumentMismatch", &["'n'"]);
     refused_saying(load::<Moved<'static>>(&svm, ADD), "ArgumentMismatch", &["'n'"]);

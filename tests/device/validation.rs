@@ -20,9 +20,16 @@ fn a_message_of_the_layer_fails_the_test() -> Result<(), Ignored> {
     let output = child::play("provoke_validation", &[]);
     let said = child::said(&output);
     assert!(!output.status.success(), "{said}");
-    assert!(said.contains("test validation::forbidden ... FAILED") && said.contains("SPIR-V module not valid"), "{said}");
+    assert!(
+        said.contains("test validation::forbidden ... FAILED") && said.contains("SPIR-V module not valid"),
+        "{said}"
+    );
     let output = child::play("provoke_validation", &[("VKSVM_VALIDATION", "0")]);
-    assert!(output.status.success(), "without the layer nothing is heard, so it is the layer: {}", child::said(&output));
+    assert!(
+        output.status.success(),
+        "without the layer nothing is heard, so it is the layer: {}",
+        child::said(&output)
+    );
     Ok(())
 }
 

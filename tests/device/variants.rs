@@ -19,6 +19,7 @@ pub static ALL_RUN: AtomicBool = AtomicBool::new(false);
 
 /// Variants that no program on this device can meet, and where they are provoked instead.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("GlslName", "no device is needed: the tests of glsl_declarations"),
     ("Glsl", "needs the feature glsl: vksvm's own tests"),
     ("SegmentExceeded", "needs a device that translates addresses by segment: the heap's own tests"),
 ];

@@ -84,7 +84,8 @@ fn each_backing_that_works() -> Result<(), Ignored> {
         let fill = kernels::fill(&svm);
         for round in 0..5 {
             let mut v = svm.zeroed::<u32>(1 << 20);
-            svm.scope(|s| fill.launch(1u32 << 20, Fill { to: s.write(&mut v), n: 1 << 19, first: round })).expect("scope");
+            svm.scope(|s| fill.launch(1u32 << 20, Fill { to: s.write(&mut v), n: 1 << 19, first: round }))
+                .expect("scope");
             assert!(v[..1 << 19].iter().copied().eq(round..round + (1 << 19)));
             assert!(v[1 << 19..].iter().all(|x| *x == 0), "fresh memory is zero");
         }

@@ -68,7 +68,10 @@ fn pushing_into_an_exhausted_heap_aborts() {
     let said = said(&output);
     // As std: an abort that says how much memory was wanted.
     assert_eq!(output.status.signal(), Some(6), "{said}");
-    assert!(said.contains("pushing") && said.contains("memory allocation of") && !said.contains("a heap of 4 MiB"), "{said}");
+    assert!(
+        said.contains("pushing") && said.contains("memory allocation of") && !said.contains("a heap of 4 MiB"),
+        "{said}"
+    );
 }
 
 /// A part for a process of its own, whose child touches the heap that it does not have.

@@ -99,9 +99,8 @@ fn the_waker_is_woken() -> std::result::Result<(), Ignored> {
         let opener = gate.opener();
         gate.launch(&kernel, s.update(&mut passed))?;
         let mut running = pin!(start(&add, pair)?);
-        let mut poll = |count: &Arc<Count>| {
-            running.as_mut().poll(&mut Context::from_waker(&Waker::from(count.clone())))
-        };
+        let mut poll =
+            |count: &Arc<Count>| running.as_mut().poll(&mut Context::from_waker(&Waker::from(count.clone())));
         assert!(poll(&first).is_pending());
         assert!(poll(&last).is_pending(), "the gate is closed");
         drop(opener);
@@ -130,7 +129,8 @@ fn dropped_in_flight() -> std::result::Result<(), Ignored> {
     svm.scope(|s| {
         let opener = gate.opener();
         gate.launch(&kernel, s.update(&mut passed))?;
-        let running = add.launch_owned(3u32, Tells(pair, send), |s, t| Add { x: s.read(&t.0.0), y: s.update(&mut t.0.1), n: 3 })?;
+        let running =
+            add.launch_owned(3u32, Tells(pair, send), |s, t| Add { x: s.read(&t.0.0), y: s.update(&mut t.0.1), n: 3 })?;
         drop(running);
         assert!(freed.try_recv().is_err(), "the launch is still behind the gate");
         drop(opener);
@@ -180,7 +180,8 @@ fn a_drop_that_panics_ends_nothing() -> std::result::Result<(), Ignored> {
     svm.scope(|s| {
         let opener = gate.opener();
         gate.launch(&kernel, s.update(&mut passed))?;
-        let lend = add.launch_owned(3u32, Panics(pair), |s, p| Add { x: s.read(&p.0.0), y: s.update(&mut p.0.1), n: 3 });
+        let lend =
+            add.launch_owned(3u32, Panics(pair), |s, p| Add { x: s.read(&p.0.0), y: s.update(&mut p.0.1), n: 3 });
         drop(lend?);
         drop(opener);
         Ok(())
@@ -195,7 +196,9 @@ fn a_drop_that_panics_ends_nothing() -> std::result::Result<(), Ignored> {
     }
     let fill = kernels::fill(&svm);
     let tells = Tells(svm.zeroed(3), send);
-    drop(fill.launch_owned(3u32, tells, |s, t| kernels::Fill { to: s.write(&mut t.0), n: 3, first: 0 }).expect("launch"));
+    drop(
+        fill.launch_owned(3u32, tells, |s, t| kernels::Fill { to: s.write(&mut t.0), n: 3, first: 0 }).expect("launch"),
+    );
     freed.recv().expect("the next one is still served");
     Ok(())
 }

@@ -13,9 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
 };
-use vksvm::{
-    Kernel, Launch, Lent, Ptr, Reach, Result, Running, Svm, SvmBox, SvmBuilder, SvmVec,
-};
+use vksvm::{Kernel, Launch, Lent, Ptr, Reach, Result, Running, Svm, SvmBox, SvmBuilder, SvmVec};
 
 tests![
     launches_in_a_scope,
@@ -344,7 +342,8 @@ fn an_svm_dropped_with_launches_in_flight() -> std::result::Result<(), Ignored> 
     let (running, v) = svm
         .scope(|s| {
             gate.launch(&kernel, s.update(&mut passed))?;
-            let fill_it = |v: SvmVec<u32>| fill.launch_owned(1000u32, v, |s, v| Fill { to: s.write(v), n: 1000, first: 5 });
+            let fill_it =
+                |v: SvmVec<u32>| fill.launch_owned(1000u32, v, |s, v| Fill { to: s.write(v), n: 1000, first: 5 });
             let running = fill_it(svm.zeroed(1000))?;
             // This one is dropped while it waits behind the gate; its buffer is freed after it.
             drop(fill_it(svm.zeroed(1000))?);

@@ -139,7 +139,8 @@ fn a_launch_outlives_its_scope_as_a_handle() {
     let svm = open();
     let add = kernels::add(&svm);
     let (x, mut y) = (svm.vec([1, 2, 3]), svm.vec([0; 3]));
-    let launch = svm.scope(|s| add.timed().launch(3u32, Add { x: s.read(&x), y: s.update(&mut y), n: 3 })).expect("scope");
+    let launch =
+        svm.scope(|s| add.timed().launch(3u32, Add { x: s.read(&x), y: s.update(&mut y), n: 3 })).expect("scope");
     assert!(launch.is_done());
     assert_eq!(launch.clone().wait(), Ok(()));
     assert_eq!(launch.gpu_time().map(|time| time.is_some()), Ok(svm.capabilities().timestamps));

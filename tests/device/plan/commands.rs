@@ -17,12 +17,7 @@ struct Tap {
 }
 
 fn barrier(to: PipelineStageFlags, target: AccessFlags) -> Command {
-    Command::Barrier {
-        from: PipelineStageFlags::COMPUTE_SHADER,
-        to,
-        source: AccessFlags::SHADER_WRITE,
-        target,
-    }
+    Command::Barrier { from: PipelineStageFlags::COMPUTE_SHADER, to, source: AccessFlags::SHADER_WRITE, target }
 }
 
 impl QueueDevice for Tap {

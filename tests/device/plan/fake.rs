@@ -112,11 +112,13 @@ impl Fake {
 
     /// What became of launch `number`; `None` while it was not handed over.
     pub fn fate(&self, number: u32) -> Option<Fate> {
+        self.state().fate(number)
+    }
+
+    /// [`Fake::fate`] of several, at one moment.
+    pub fn fates(&self, numbers: impl Iterator<Item = Option<u32>>) -> Vec<Option<Fate>> {
         let s = self.state();
-        if s.refused.contains(&number) {
-            return Some(Fate::Refused);
-        }
-        s.by_number.get(&number).map(|&at| Fate::Submitted { done: s.steps[at].done })
+        numbers.map(|number| number.and_then(|number| s.fate(number))).collect()
     }
 
     /// The launch as it was submitted.
@@ -214,6 +216,13 @@ impl State {
             refuse_next: false,
             problems: vec![],
         }
+    }
+
+    fn fate(&self, number: u32) -> Option<Fate> {
+        if self.refused.contains(&number) {
+            return Some(Fate::Refused);
+        }
+        self.by_number.get(&number).map(|&at| Fate::Submitted { done: self.steps[at].done })
     }
 
     fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {

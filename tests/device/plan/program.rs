@@ -295,9 +295,7 @@ impl Thread<'_> {
             let threads = std::iter::zip(numbers, outs).map(|(number, (to, span))| {
                 let n = least(&[a.span, span]);
                 let uses = vec![read(a.span), write(span)];
-                t.spawn(move || {
-                    (number, kernel.launch(grid(number), Add { x: from.read(), y: to.update(), n }), uses)
-                })
+                t.spawn(move || (number, kernel.launch(grid(number), Add { x: from.read(), y: to.update(), n }), uses))
             });
             let threads: Vec<_> = threads.collect();
             threads.into_iter().map(|thread| thread.join().expect("a launch does not panic")).collect::<Vec<_>>()

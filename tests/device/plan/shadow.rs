@@ -29,24 +29,28 @@ impl Shadow {
         self.history.push_back(Event::Launch { number, uses });
     }
 
-    /// Applies what is known: up to the first launch of which the device has not heard.
+    /// Applies what is known: all launches of which the device has heard, and the host writes before the first of
+    /// which it has not.
     ///
     /// That is far enough for any slice that the host may look at: the last launch on it was submitted, and launches
     /// are submitted in issue order. Host writes further on are to memory that the launches before them do not use.
+    /// Launches further on that were submitted are those of a crowd, whose order is not known and does not matter.
     fn catch_up(&mut self, fake: &Fake) {
-        while let Some(event) = self.history.pop_front() {
-            match event {
-                Event::Host { start, words } => {
+        let history = std::mem::take(&mut self.history);
+        let numbers = history.iter().map(|event| match event {
+            Event::Launch { number, .. } => Some(*number),
+            Event::Host { .. } => None,
+        });
+        // All at once: other threads submit meanwhile.
+        let fates = fake.fates(numbers);
+        for (event, fate) in history.into_iter().zip(fates) {
+            match (event, fate) {
+                (Event::Launch { number, uses }, Some(Fate::Submitted { .. })) => self.apply(number, &uses),
+                (Event::Launch { .. }, Some(Fate::Refused)) => {}
+                (Event::Host { start, words }, _) if self.history.is_empty() => {
                     self.words.extend(words.iter().enumerate().map(|(i, word)| (start + 4 * i as u64, *word)));
                 }
-                Event::Launch { number, uses } => match fake.fate(number) {
-                    Some(Fate::Submitted { .. }) => self.apply(number, &uses),
-                    Some(Fate::Refused) => {}
-                    None => {
-                        self.history.push_front(Event::Launch { number, uses });
-                        return;
-                    }
-                },
+                (event, _) => self.history.push_back(event),
             }
         }
     }
