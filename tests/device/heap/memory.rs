@@ -72,8 +72,10 @@ fn alignments() {
     }
     for (piece, layout, bits) in live {
         for at in [0, layout.size() - 1] {
-            // SAFETY: inside the piece, which was written whole.
-            assert_eq!(unsafe { piece.add(at).read() }, bits);
+            // SAFETY: inside the piece.
+            let byte = unsafe { piece.add(at) };
+            // SAFETY: the piece was written whole.
+            assert_eq!(unsafe { byte.read() }, bits);
         }
         // SAFETY: allocated above, freed once.
         unsafe { svm.alloc().deallocate(piece, layout) };

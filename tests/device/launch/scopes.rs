@@ -132,6 +132,7 @@ fn forgetting_everything_is_harmless() {
     svm.scope(|s| {
         let mut lent = s.lend(&mut y);
         std::mem::forget(add.launch(3u32, Add { x: s.read(&x), y: lent.update(), n: 3 })?);
+        #[allow(clippy::forget_non_drop, reason = "that there is no drop to rely on is what is tested")]
         std::mem::forget(lent);
         Ok(())
     })
@@ -199,8 +200,9 @@ fn shared_slices_run_in_issue_order() {
                 _ => {
                     let [to, a, b] = lent.get_disjoint_mut([x, y, z]).expect("three of three");
                     three.launch(n, Three { a: a.read(), b: b.read(), to: to.update(), n: n as u32 })?;
-                    for i in 0..n {
-                        model[x][i] = model[x][i].wrapping_add(model[y][i].wrapping_mul(model[z][i]));
+                    let [to, a, b] = model.get_disjoint_mut([x, y, z]).expect("three of three");
+                    for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b.iter())).take(n) {
+                        *to = to.wrapping_add(a.wrapping_mul(*b));
                     }
                 }
             }

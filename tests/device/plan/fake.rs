@@ -77,6 +77,9 @@ struct State {
     problems: Vec<String>,
 }
 
+/// Where a wrapper puts the fake that it makes.
+pub type Slot = Arc<Mutex<Option<Arc<Fake>>>>;
+
 /// The number that a launch carries in its grid.
 pub fn number(groups: [u32; 3]) -> u32 {
     groups[0] + (groups[1] - 1) * 60_000
@@ -84,7 +87,7 @@ pub fn number(groups: [u32; 3]) -> u32 {
 
 /// The grid that carries `number`.
 pub fn grid(number: u32) -> vksvm::Grid {
-    vksvm::Grid::groups([number % 60_000 + 60_000 * u32::from(number % 60_000 == 0), number.div_ceil(60_000), 1])
+    vksvm::Grid::groups([(number - 1) % 60_000 + 1, (number - 1) / 60_000 + 1, 1])
 }
 
 /// What launch `number` leaves in the `index`th word that it may write, where `old` was; `sum` is [`summed`].
@@ -99,7 +102,7 @@ pub fn summed(number: u32, words: impl Iterator<Item = u32>) -> u32 {
 
 impl Fake {
     /// The fake, once an `Svm` was opened with the wrapper.
-    pub fn wrapper(habits: Habits) -> (Arc<WrapQueue>, Arc<Mutex<Option<Arc<Fake>>>>) {
+    pub fn wrapper(habits: Habits) -> (Arc<WrapQueue>, Slot) {
         let slot = Arc::new(Mutex::new(None));
         let fill = slot.clone();
         let wrap = move |real: Arc<dyn QueueDevice>| -> Arc<dyn QueueDevice> {
