@@ -109,6 +109,11 @@ impl Features {
         if v11.subgroup_supported_stages.contains(vk::ShaderStageFlags::COMPUTE) {
             f.subgroups = v11.subgroup_supported_operations;
         }
+        for (name, at) in REQUIRED {
+            if instance.calls.lacks(name) {
+                *at(&mut f) = vk::FALSE;
+            }
+        }
         Ok(f.unchained())
     }
 
