@@ -224,8 +224,10 @@ fn each_call_fails_once_while_opening() -> std::result::Result<(), Ignored> {
                 let opened = open(&failures).and_then(|svm| Kernels::load(&svm).map(|kernels| (svm, kernels)));
                 injected += failures.failed();
                 let Err(error) = opened else {
-                    // The reaper reads the timeline, too; that it could not is a warning.
-                    assert_eq!(*call, Call::GetSemaphoreCounterValue, "{at} {result:?}: opened nevertheless");
+                    // How often the timeline is read and waited for depends on who comes first. Of a reading that
+                    // fails on the reaper's thread only the log tells.
+                    let absorbed = failures.failed() == 0 || *call == Call::GetSemaphoreCounterValue;
+                    assert!(absorbed, "{} {at} {result:?}: opened nevertheless", call.name());
                     continue;
                 };
                 assert!(is_of(&error, *call, result), "{} {at} {result:?}: {error}", call.name());
