@@ -363,7 +363,10 @@ impl Queue {
 
     /// Launches so far, those reported as slow, those not yet known to have ended.
     pub fn counts(&self) -> (u64, u64, usize) {
-        let s = self.lock();
+        let mut s = self.lock();
+        // Whoever waited has read the timeline without this lock.
+        let done = self.done.load(SeqCst);
+        self.reached(&mut s, done);
         (s.launches, s.slow_launches, s.pending.len() + s.flights.len())
     }
 
