@@ -1,8 +1,8 @@
 //! Addresses and the sizes that residency is counted in.
 //!
 //! A *unified address* is a host virtual address in the heap and the only pointer value that programs, data
-//! structures and shader variables hold. A *device address* is what Vulkan calls `VkDeviceAddress`. The two have
-//! their own types here so that the compiler refuses to mix them.
+//! structures and shader variables hold: a pointer, or a `u64` in a [`Span`]. A *device address* is what Vulkan calls
+//! `VkDeviceAddress`; it has a type of its own so that the compiler refuses to mix the two.
 
 use std::ops::Range;
 
@@ -13,19 +13,9 @@ pub const PAGE: usize = 64 << 10;
 /// Bytes in a block, the unit of page state and locking: 2 MiB, 32 pages, one huge page on x86-64 and AArch64.
 pub const BLOCK: usize = 2 << 20;
 
-/// A host virtual address in the heap, valid on both sides.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnifiedAddr(pub u64);
-
 /// A `VkDeviceAddress`. Never stored in user data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceAddr(pub u64);
-
-impl std::fmt::Debug for UnifiedAddr {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
-}
 
 impl std::fmt::Debug for DeviceAddr {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -243,6 +243,12 @@ pub enum Error {
         /// The device's `maxPushConstantsSize`.
         limit: usize,
     },
+    /// Two types that `glsl_declarations` would have to give one name.
+    #[error("two different types would be called '{name}' in GLSL; rename one of them")]
+    GlslName {
+        /// The name.
+        name: String,
+    },
     /// GLSL that does not compile (feature `glsl`).
     #[error("GLSL does not compile:\n{log}")]
     Glsl {

@@ -26,7 +26,8 @@ impl Display {
             _ => {
                 let bar = ProgressBar::new(workloads as u64);
                 // The template is a constant; a wrong one shows in the first run.
-                if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {bar:24.cyan/dim} {pos}/{len}  {msg}") {
+                if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {bar:24.cyan/dim} {pos}/{len}  {msg}")
+                {
                     bar.set_style(style.progress_chars("━╸─"));
                 }
                 bar.enable_steady_tick(Duration::from_millis(100));

@@ -26,10 +26,18 @@ pub fn info(options: &InfoOptions) -> Result<()> {
     }
     println!("device       {} ({}, Vulkan {})", c.device, c.driver, c.vulkan);
     println!("placement    {:?}, translation {}, faults {}", c.placement, c.translation, c.faults);
-    println!("heap         {} in segments of {}, pages of {}", size(c.heap_bytes), size(c.segment_bytes), size(c.page_bytes));
+    println!(
+        "heap         {} in segments of {}, pages of {}",
+        size(c.heap_bytes),
+        size(c.segment_bytes),
+        size(c.page_bytes)
+    );
     println!("backing      {:?}", c.backing);
     println!("arguments    up to {} bytes", c.max_argument_bytes);
-    println!("grid         up to {:?} workgroups of {:?}, {} invocations", c.max_groups, c.max_workgroup, c.max_workgroup_invocations);
+    println!(
+        "grid         up to {:?} workgroups of {:?}, {} invocations",
+        c.max_groups, c.max_workgroup, c.max_workgroup_invocations
+    );
     println!("shared       {} for a workgroup", size(c.max_shared_bytes.into()));
     println!("timestamps   {}", if c.timestamps { "yes" } else { "no: kernel times are shown as 0" });
     println!("\nwhy");

@@ -5,3 +5,8 @@
 pub mod kernels;
 pub mod types;
 pub mod workloads;
+
+/// The README's example, compiled and run as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -15,6 +15,7 @@ macro_rules! calls {
 
         impl Call {
             /// Every one of them.
+            #[cfg(feature = "seam")]
             pub const ALL: &[Call] = &[$(Call::$variant,)*];
 
             /// The command's Vulkan name.

@@ -26,8 +26,11 @@ pub(crate) struct Features {
     pub host_import: bool,
 }
 
-/// One optional feature: what it is called in SPIR-V, and where its switch is.
-type Optional = (&'static [Capability], fn(&mut Features) -> &mut vk::Bool32);
+/// Where a feature's switch is.
+type Switch = fn(&mut Features) -> &mut vk::Bool32;
+
+/// One optional feature: what it is called in SPIR-V, and its switch.
+type Optional = (&'static [Capability], Switch);
 
 /// Optional features that cost nothing where unused. A kernel that needs one loads only where it is enabled.
 const OPTIONAL: &[Optional] = &[
@@ -58,7 +61,7 @@ const OPTIONAL: &[Optional] = &[
 ];
 
 /// Required features: name and switch.
-const REQUIRED: &[(&str, fn(&mut Features) -> &mut vk::Bool32)] = &[
+const REQUIRED: &[(&str, Switch)] = &[
     ("bufferDeviceAddress", |f| &mut f.v12.buffer_device_address),
     ("timelineSemaphore", |f| &mut f.v12.timeline_semaphore),
     ("shaderInt64", |f| &mut f.core.shader_int64),

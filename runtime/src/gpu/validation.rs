@@ -1,13 +1,12 @@
 //! The Khronos validation layer: switched on by `VKSVM_VALIDATION=1`, with synchronization validation.
 //!
-//! Every message goes to the `tracing` log and to standard error; those outside [`ALLOWED`] are also kept, so that a
-//! test program can fail on them ([`messages`]).
+//! Messages outside [`ALLOWED`] go to the `tracing` log and to standard error. With the feature `seam` they are also
+//! kept, so that a test program can fail on them.
 
 use ash::vk;
-use std::{
-    ffi::{CStr, c_void},
-    sync::{Mutex, PoisonError},
-};
+use std::ffi::{CStr, c_void};
+#[cfg(feature = "seam")]
+use std::sync::{Mutex, PoisonError};
 
 /// The layer's name.
 pub(crate) const LAYER: &CStr = c"VK_LAYER_KHRONOS_validation";
@@ -15,9 +14,11 @@ pub(crate) const LAYER: &CStr = c"VK_LAYER_KHRONOS_validation";
 /// Messages that are known and harmless, by a part of their text, each with its reason.
 const ALLOWED: &[(&str, &str)] = &[];
 
+#[cfg(feature = "seam")]
 static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The messages outside the allow-list that the layer has sent to this process so far.
+#[cfg(feature = "seam")]
 pub fn messages() -> Vec<String> {
     MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
@@ -44,6 +45,7 @@ unsafe extern "system" fn on_message(
     if !ALLOWED.iter().any(|(part, _)| text.contains(part)) {
         tracing::error!(target: "vksvm::validation", "{text}");
         eprintln!("validation: {text}");
+        #[cfg(feature = "seam")]
         MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
     vk::FALSE

@@ -22,9 +22,9 @@
 //!
 //! - A pointer that `alloc` returned is the caller's alone until `free`: the bitmaps and the free runs hand out each
 //!   byte once (`slab` and `runs`, which are safe code with tests against plain models).
-//! - `free`, `grow_in_place` and `shrink_in_place` trust their callers that the pointer is a live allocation. Where a
-//!   table shows otherwise at no cost (a double free, foreign memory, the middle of an allocation) the process is
-//!   aborted with a message: going on would hand one piece of memory to two owners.
+//! - `free` and the functions of `resize` trust their callers that the pointer is a live allocation. Where a table shows
+//!   otherwise at no cost (a double free, foreign memory, the middle of an allocation) the process is aborted with a
+//!   message: going on would hand one piece of memory to two owners.
 #![allow(unsafe_code)]
 
 use super::classes::{CLASSES, Class};
@@ -149,7 +149,7 @@ impl Heap {
                 let given = self.bin(usize::from(shard), class).give(slab, Slot { page, slot }, layout.size());
                 match given {
                     Given::Slot => {}
-                    Given::Page => self.give_pages(page..page + 1),
+                    Given::Page => self.give_slab(page),
                     Given::Refused => misuse("freed", ptr),
                 }
             }
@@ -162,87 +162,6 @@ impl Heap {
         }
     }
 
-    /// Makes an allocation larger without moving it, and says whether that was possible: the slot is large enough, or
-    /// the pages behind it are free. With `zeroed` the new bytes are zeros. Nothing changes if it says no.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Heap::free`] with `old`; `new` is at least as large. The bytes behind `old` are not in use.
-    pub(crate) unsafe fn grow_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout, zeroed: bool) -> bool {
-        if !ptr.addr().get().is_multiple_of(new.align()) {
-            return false;
-        }
-        let (page, within) = self.locate(ptr);
-        let start = page as usize * PAGE + within;
-        match self.pages.get(page) {
-            Use::Slab { class, shard, .. } => {
-                if new.size() > class.size() {
-                    return false;
-                }
-                self.bin(usize::from(shard), class).resized(old.size(), new.size());
-                if zeroed {
-                    // SAFETY: these bytes lie in the caller's slot, which nobody else uses.
-                    unsafe { self.mapping.zero(start + old.size()..start + new.size()) };
-                }
-            }
-            Use::Run { pages } if within == 0 => {
-                let Some(wanted) = pages_for(new) else { return false };
-                let end = page + pages;
-                if wanted > pages {
-                    if !lock(&self.runs).take_at(end, wanted - pages) {
-                        return false;
-                    }
-                    self.pages.set(page, Use::Run { pages: wanted });
-                }
-                self.large_bytes.fetch_add(new.size() - old.size(), Ordering::Relaxed);
-                if zeroed {
-                    let had = start + pages as usize * PAGE;
-                    // SAFETY: these bytes lie in the pages that the caller's allocation had, which nobody else uses.
-                    unsafe { self.mapping.zero((start + old.size()).min(had)..had.min(start + new.size())) };
-                    self.zero_dirty(end..end.max(page + wanted));
-                }
-            }
-            _ => misuse("grown", ptr),
-        }
-        true
-    }
-
-    /// Makes an allocation smaller without moving it, and says whether that was possible: only an alignment that it
-    /// does not happen to have prevents it. Whole pages behind it are freed; a slot stays as large as it is.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Heap::free`] with `old`; `new` is at most as large.
-    pub(crate) unsafe fn shrink_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
-        if !ptr.addr().get().is_multiple_of(new.align()) {
-            return false;
-        }
-        let (page, within) = self.locate(ptr);
-        match self.pages.get(page) {
-            Use::Slab { class, shard, .. } => self.bin(usize::from(shard), class).resized(old.size(), new.size()),
-            Use::Run { pages } if within == 0 => {
-                self.large_bytes.fetch_sub(old.size() - new.size(), Ordering::Relaxed);
-                let wanted = pages_for(new).map_or(pages, |wanted| wanted.min(pages));
-                if wanted < pages {
-                    self.pages.set(page, Use::Run { pages: wanted });
-                    self.give_pages(page + wanted..page + pages);
-                }
-            }
-            _ => misuse("shrunk", ptr),
-        }
-        true
-    }
-
-    /// Whether an allocation that shrinks to `new` is worth moving: the piece that it has is at least twice what `new`
-    /// would be given, even after `shrink_in_place`.
-    pub(crate) fn worth_moving(&self, ptr: NonNull<u8>, new: Layout) -> bool {
-        let has = match self.pages.get(self.locate(ptr).0) {
-            Use::Slab { class, .. } => class.size(),
-            _ => PAGE,
-        };
-        Class::of(new).is_some_and(|class| class.size() * 2 <= has)
-    }
-
     /// Gives the empty slabs that the bins keep back to the heap.
     pub(crate) fn trim(&self) {
         for shelf in &self.bins {
@@ -250,7 +169,7 @@ impl Heap {
                 let mut bin = lock(&shelf.0);
                 let Some(page) = bin.remove_empty() else { break };
                 drop(bin);
-                self.give_pages(page..page + 1);
+                self.give_slab(page);
             }
         }
     }
@@ -267,6 +186,7 @@ impl Heap {
     }
 
     /// The segment that an address lies in, or `None` outside of the heap.
+    #[cfg(test)]
     pub(crate) fn segment_of(&self, address: u64) -> Option<usize> {
         let Span { start, end } = self.span();
         (start..end).contains(&address).then(|| (address - start) as usize / self.options.segment)
@@ -278,13 +198,9 @@ impl Heap {
     }
 
     /// The memory under the heap.
+    #[cfg(test)]
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
-    }
-
-    /// How the heap was set up.
-    pub(crate) fn options(&self) -> HeapOptions {
-        self.options
     }
 
     /// Live allocations, and the bytes that their layouts ask for. Exact when no other thread allocates or frees.
@@ -350,9 +266,14 @@ impl Heap {
         lock(&self.runs).take(pages, align)
     }
 
-    /// Frees pages whose table entries are no longer in use: they become untouched, then available.
+    /// Frees the page of a slab that has left its bin.
+    fn give_slab(&self, page: Page) {
+        self.pages.set(page, Use::Nothing);
+        self.give_pages(page..page + 1);
+    }
+
+    /// Frees pages whose table entries say so already: they become untouched, then available.
     fn give_pages(&self, pages: Range<Page>) {
-        self.pages.set(pages.start, Use::Nothing);
         // SAFETY: the pages were just freed and are not in the free runs yet: they belong to this call alone.
         let released = self.options.release_pages && unsafe { self.mapping.release(bytes(&pages)) }.is_ok();
         // Memory that the system did not take back (locked, for instance) keeps its content.
@@ -428,5 +349,6 @@ fn misuse(done: &str, ptr: NonNull<u8>) -> ! {
     std::process::abort()
 }
 
+mod resize;
 #[cfg(test)]
 mod tests;

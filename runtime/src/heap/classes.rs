@@ -105,8 +105,7 @@ mod tests {
         for class in Class::all() {
             assert!(class.size().is_multiple_of(QUANTUM), "{class:?}");
             assert!(class.slots() >= 2, "{class:?}");
-            // What the page has left over would not make all its slots a quantum larger.
-            assert!(class.size() * class.slots() + class.slots() * 256 > PAGE, "{class:?} wastes too much");
+            assert!((PAGE - class.size() * class.slots()) * 16 <= PAGE, "{class:?} wastes too much of its page");
         }
     }
 

@@ -96,7 +96,7 @@ impl Svm {
     /// Whether `pointer` points into this heap, be it allocated there or not.
     pub fn contains<T: ?Sized>(&self, pointer: *const T) -> bool {
         let at = pointer.cast::<u8>().addr() as u64;
-        self.0.heap.contains(Span { start: at, end: at + 1 })
+        self.0.heap.contains(Span { start: at, end: at.saturating_add(1) })
     }
 
     /// Waits for every launch issued so far, from any thread.
@@ -111,7 +111,7 @@ impl Svm {
 impl std::fmt::Debug for Svm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let span = self.0.heap.span();
-        write!(f, "Svm({} on '{}', {:#x}..{:#x})", "unified", self.0.device.info.name, span.start, span.end)
+        write!(f, "Svm(unified on '{}', {:#x}..{:#x})", self.0.device.info.name, span.start, span.end)
     }
 }
 

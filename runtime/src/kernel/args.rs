@@ -58,7 +58,6 @@ macro_rules! wrapper {
             /// # Safety
             /// `ptr` and `len` are a slice that is borrowed for `'a`, shared for `In`, exclusively for the others, and
             /// whoever lends it waits, before the borrow ends, for the launches that `uses` records.
-            #[allow(dead_code)]
             pub(crate) unsafe fn lent(ptr: $pointer, len: usize, uses: &'a Uses<'a>) -> Self {
                 Self { ptr, len, uses, borrow: PhantomData }
             }
@@ -121,7 +120,6 @@ impl<T> Clone for In<'_, T> {
 
 /// One use that a launch makes of lent memory.
 #[derive(Clone, Copy)]
-#[allow(dead_code)]
 pub(crate) struct Used<'a> {
     /// Where the lender keeps the slice's uses.
     pub uses: &'a Uses<'a>,

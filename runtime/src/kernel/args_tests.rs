@@ -9,8 +9,8 @@ use super::{
     scope::Uses,
     types::Ptr,
 };
-use crate::{Error, GpuStruct, KernelArgs};
-use std::marker::PhantomData;
+use crate::{Error, GpuStruct, KernelArgs, gpu::plan::Owner};
+use std::sync::{Arc, LazyLock};
 
 #[derive(Clone, Copy, GpuStruct)]
 #[repr(C)]
@@ -127,7 +127,11 @@ struct Chase<'a> {
     depth: u32,
 }
 
-const USES: Uses<'static> = Uses(PhantomData);
+static OWNER: LazyLock<Arc<Owner>> = LazyLock::new(Arc::default);
+
+fn uses() -> Uses<'static> {
+    Uses::once(&OWNER)
+}
 
 fn lend_in<'a, T>(v: &'a [T], uses: &'a Uses<'a>) -> In<'a, T> {
     // SAFETY: borrowed for 'a; nothing is launched.
@@ -147,7 +151,7 @@ const NODE: Node = Node { next: Ptr::NULL, weight: 2.5, small: [1, 2, 3], r#type
 fn encode<R>(n: u32, size: [u32; 2], check: impl FnOnce(crate::Result<Encoder<'_>>, [u64; 3]) -> R) -> R {
     let (input, mut output, mut both) = ([0u64; 3], [NODE; 12], [[0f32; 2]; 1]);
     let addresses = [input.as_ptr().addr() as u64, output.as_ptr().addr() as u64, both.as_ptr().addr() as u64];
-    let uses = USES;
+    let uses = uses();
     let args = Everything {
         flag: 0xAB,
         input: lend_in(&input, &uses),
@@ -240,7 +244,7 @@ struct Lengths<'a> {
 #[test]
 fn expressions_without_a_value_are_refused() {
     let bytes = [0u8; 10];
-    let uses = USES;
+    let uses = uses();
     let run = |a, b, c, d| {
         let (x, y) = (lend_in(&bytes, &uses), lend_in(&bytes[..2], &uses));
         let mut e = Encoder::new();
@@ -279,7 +283,7 @@ fn arguments_beyond_the_capacity_are_an_error() {
 #[test]
 fn a_reach_is_a_use_without_bytes() {
     let (root, mut nodes, edges) = ([Ptr::<Node>::NULL], [NODE; 2], [0u32; 4]);
-    let uses = USES;
+    let uses = uses();
     let reach = Reach::new().update(lend_update(&mut nodes, &uses)).read(lend_in(&edges, &uses));
     let mut e = Encoder::new();
     Chase::encode(&Chase { root: lend_in(&root, &uses), reach, depth: 9 }, &mut e);
@@ -290,9 +294,45 @@ fn a_reach_is_a_use_without_bytes() {
     assert_eq!(used, expected);
 }
 
+/// Bounds, defaults, where clauses and raw names.
+#[derive(KernelArgs)]
+struct Bounded<'long, T: GpuStruct + 'long = f32, const N: usize = 2>
+where
+    [T; N]: Default,
+{
+    #[len(r#type + N)]
+    r#in: In<'long, T>,
+    r#type: u8,
+    rest: [T; N],
+}
+
+/// No slice, no lifetime.
+#[derive(KernelArgs)]
+#[allow(dead_code)]
+struct Plain<T: GpuStruct> {
+    value: T,
+}
+
+#[test]
+fn generics_of_every_kind_are_carried_over() {
+    let (values, uses) = ([1.5f32; 9], uses());
+    let args = |r#type| Bounded { r#in: lend_in(&values, &uses), r#type, rest: [2.5, 3.5] };
+    let run = |kind| {
+        let mut e = Encoder::new();
+        <Bounded<'static> as crate::KernelArgs>::encode(&args(kind), &mut e);
+        e.finish("bounded").map(|e| e.bytes()[8..].to_vec())
+    };
+    let expected: Vec<u8> = [7u32.to_ne_bytes(), 2.5f32.to_ne_bytes(), 3.5f32.to_ne_bytes()].concat();
+    assert_eq!(run(7), Ok(expected));
+    assert_eq!(run(255), Err(Error::ShortSlice { field: "in", needed: 257, got: 9 }));
+    let names: Vec<_> = <Bounded<'static> as crate::KernelArgs>::layout().iter().map(|a| a.name).collect();
+    assert_eq!(names, ["in", "type", "rest"]);
+}
+
 #[test]
 fn structs_without_a_reach_are_safe() {
     fn safe<A: SafeArgs>() {}
     safe::<Everything<'static, f32, 3>>();
     safe::<Nothing>();
+    safe::<Plain<Node>>();
 }

@@ -24,6 +24,13 @@ pub(crate) const CAPACITY: usize = 256;
 /// (GLSL's `scalar` layout): a [`GpuStruct`] value as itself, an [`In`], [`Out`] or [`InOut`] as an 8-byte pointer, a
 /// [`Reach`] not at all. `#[len(expression)]` on a slice gives the number of elements that it must have at least.
 ///
+/// When a kernel is loaded, the struct is compared with the shader's block: number, offsets and kinds, and for slices
+/// the layout of the elements. In the shader a slice is a pointer (in GLSL a `buffer_reference`), or a 64-bit integer
+/// or `uvec2` that holds the address, whose elements cannot be compared. An `In` needs a block whose members are all
+/// `readonly` (`NonWritable` in SPIR-V); where a compiler cannot say so, as for Slang's and HLSL's pointers and for
+/// addresses that are integers, the shader counts as writing and the argument is an `InOut`. Memory that a slice's
+/// accesses need aligned to more than its element must start so aligned at each launch.
+///
 /// # Safety
 /// `With<'a>` is `Self` with its lifetime replaced; `encode` reports every slice that it passes; `layout` describes the
 /// bytes that `encode` writes.
@@ -85,7 +92,6 @@ pub struct Encoder<'a> {
     bad: Option<Error>,
 }
 
-#[allow(dead_code)]
 impl<'a> Encoder<'a> {
     pub(crate) fn new() -> Self {
         Encoder { bytes: [0; CAPACITY], len: 0, uses: SmallVec::new(), arguments: 0, bad: None }
@@ -146,6 +152,17 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// Copies the bytes of `value` that belong to numbers and pointers; padding leaves `room` as it is.
+pub(crate) fn copy_used<T: GpuStruct>(value: &T, room: &mut [u8]) {
+    T::LAYOUT.each_used(0, &mut |at, len| {
+        let from = (&raw const *value).cast::<u8>();
+        // SAFETY: GpuStruct's implementer promises that LAYOUT describes T: at..at + len lies inside `value` and is
+        // initialised.
+        let run = unsafe { std::slice::from_raw_parts(from.wrapping_add(at), len) };
+        room[at..at + len].copy_from_slice(run);
+    });
+}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -165,8 +182,8 @@ pub trait Field<'a>: sealed::Sealed {
 /// A field that names no memory beyond lent slices.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` in an argument struct must be written as `Reach`",
-    note = "the derive makes the launch unsafe by that name, so an alias of it is refused"
+    message = "`{Self}` cannot be a field of an argument struct whose launch is safe",
+    note = "an alias of `Reach` is not seen: write `Reach` itself, which makes the launch unsafe"
 )]
 pub trait SafeField: sealed::Sealed {}
 
@@ -203,14 +220,9 @@ impl<T: GpuStruct> sealed::Sealed for T {}
 impl<T: GpuStruct> SafeField for T {}
 impl<T: GpuStruct> Field<'_> for T {
     fn put(&self, _: &'static str, encoder: &mut Encoder<'_>) {
-        let Some(room) = encoder.member(size_of::<T>(), align_of::<T>()) else { return };
-        T::LAYOUT.each_used(0, &mut |at, len| {
-            let from = (&raw const *self).cast::<u8>();
-            // SAFETY: GpuStruct's implementer promises that LAYOUT describes T: at..at + len lies inside `self` and
-            // is initialised.
-            let run = unsafe { std::slice::from_raw_parts(from.wrapping_add(at), len) };
-            room[at..at + len].copy_from_slice(run);
-        });
+        if let Some(room) = encoder.member(size_of::<T>(), align_of::<T>()) {
+            copy_used(self, room);
+        }
     }
     fn describe(name: &'static str, block: &mut Block) {
         block.member(name, size_of::<T>(), align_of::<T>(), ArgKind::Value(T::LAYOUT));

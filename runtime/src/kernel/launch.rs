@@ -143,7 +143,6 @@ impl<A: KernelArgs> Kernel<A> {
 
 /// A launch that was issued. Dropping it neither waits nor cancels; clones are the same launch.
 #[derive(Clone)]
-#[must_use = "wait for it, or let its scope do so"]
 pub struct Launch {
     svm: Svm,
     point: u64,

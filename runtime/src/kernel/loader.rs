@@ -5,13 +5,18 @@
 //! arguments is what the caller of [`Loader::load`] vouches for.
 #![allow(unsafe_code)]
 
-use super::{GpuStruct, KernelArgs};
+use super::{
+    GpuStruct, KernelArgs,
+    check::check,
+    encode::CAPACITY,
+    reflect::{Override, Reflection},
+};
 use crate::{
     Svm,
     error::{Error, Result},
-    gpu::{Pipeline, PipelineSource},
+    gpu::{Device, Pipeline, PipelineSource},
 };
-use std::{borrow::Cow, marker::PhantomData, sync::Arc};
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
 /// A kernel that is ready to be launched with arguments `A`. Clones share it; `Send` and `Sync`; keep it in a struct
 /// as `Kernel<Saxpy<'static>>`.
@@ -68,16 +73,16 @@ impl<A: KernelArgs> std::fmt::Debug for Kernel<A> {
 #[must_use = "nothing is loaded before `load`"]
 pub struct Loader<'m> {
     svm: Svm,
-    spirv: Cow<'m, [u8]>,
+    spirv: &'m [u8],
     entry: String,
-    constants: Vec<(u32, Vec<u8>)>,
+    constants: BTreeMap<u32, Override>,
 }
 
 impl Svm {
     /// Starts loading a SPIR-V module: any Vulkan compute module that gets its data through pointers in its
     /// push-constant block, from any compiler. `spirv` needs no alignment.
     pub fn module<'m>(&self, spirv: &'m [u8]) -> Loader<'m> {
-        Loader { svm: self.clone(), spirv: Cow::Borrowed(spirv), entry: "main".into(), constants: vec![] }
+        Loader { svm: self.clone(), spirv, entry: "main".into(), constants: BTreeMap::new() }
     }
 }
 
@@ -90,8 +95,8 @@ impl Loader<'_> {
 
     /// Sets a specialization constant; of several settings of one constant the last counts. A `bool` in the shader
     /// takes a `u32`, zero for false.
-    pub fn constant(self, id: u32, value: impl GpuStruct) -> Self {
-        let _ = (id, value);
+    pub fn constant(mut self, id: u32, value: impl GpuStruct) -> Self {
+        self.constants.insert(id, Override::of(value));
         self
     }
 
@@ -108,36 +113,76 @@ impl Loader<'_> {
     pub unsafe fn load<A: KernelArgs>(self) -> Result<Kernel<A>> {
         let Loader { svm, spirv, entry, constants } = self;
         let device = &svm.0.device;
-        let words: Vec<u32> = spirv.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+        let words = words(spirv)?;
         let layout = A::layout();
+        let module = Reflection::new(&words, &entry, &constants)?;
+        require(device, &entry, &module, words[VERSION_WORD])?;
+        let facts = check(&entry, &module, &layout)?;
         let bytes = layout.last().map_or(0, |arg| arg.offset + arg.size);
-        if bytes > device.info.push_constants {
-            let limit = device.info.push_constants;
+        let limit = device.info.push_constants.min(CAPACITY);
+        if bytes > limit {
             return Err(Error::ArgumentsTooLarge { kernel: entry, bytes, limit });
         }
-        let module = rspirv::dr::load_words(&words).map_err(|e| Error::InvalidSpirv { reason: e.to_string() })?;
-        let mut local_size = [1; 3];
-        for mode in &module.execution_modes {
-            if let [
-                _,
-                _,
-                rspirv::dr::Operand::LiteralBit32(x),
-                rspirv::dr::Operand::LiteralBit32(y),
-                rspirv::dr::Operand::LiteralBit32(z),
-            ] = mode.operands[..]
-            {
-                local_size = [x, y, z];
-            }
-        }
+        let local_size = module.local_size;
+        let constants: Vec<_> = constants.into_iter().map(|(id, value)| (id, value.bytes)).collect();
         let source = PipelineSource {
             words: &words,
             entry: &entry,
             push_constants: bytes.next_multiple_of(4) as u32,
             constants: &constants,
         };
-        // SAFETY: the caller vouches for the module.
+        // SAFETY: structure, interface and needs were checked above; the caller vouches for the rest.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
-        let code = Arc::new(Code { pipeline, local_size, alignments: vec![] });
+        let alignments = facts.iter().map(|fact| fact.alignment).collect();
+        let code = Arc::new(Code { pipeline, local_size, alignments });
         Ok(Kernel { svm, code, timed: false, args: PhantomData })
     }
+}
+
+/// Where a module's header has the SPIR-V version.
+const VERSION_WORD: usize = 1;
+
+/// The module's words in this machine's byte order.
+fn words(bytes: &[u8]) -> Result<Vec<u32>> {
+    let (words, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() || words.len() < HEADER_WORDS {
+        let reason = format!("{} bytes: a module is a 20-byte header and whole 4-byte words", bytes.len());
+        return Err(Error::InvalidSpirv { reason });
+    }
+    let words = words.iter().map(|word| u32::from_ne_bytes(*word));
+    Ok(match words.clone().next() == Some(rspirv::spirv::MAGIC_NUMBER.swap_bytes()) {
+        true => words.map(u32::swap_bytes).collect(),
+        false => words.collect(),
+    })
+}
+
+/// Words in a module's header.
+const HEADER_WORDS: usize = 5;
+
+/// Refuses what the device cannot run.
+fn require(device: &Device, kernel: &str, module: &Reflection, version: u32) -> Result<()> {
+    let mut missing: Vec<_> =
+        module.capabilities.iter().filter(|c| !device.allows(**c)).map(|c| format!("capability {c:?}")).collect();
+    if version > device.spirv_version() {
+        missing.push(format!("SPIR-V {}.{}", version >> 16 & 0xff, version >> 8 & 0xff));
+    }
+    if !missing.is_empty() {
+        let device = device.info.name.clone();
+        return Err(Error::MissingCapabilities { kernel: kernel.into(), device, missing });
+    }
+    let (size, info) = (module.local_size, &device.info);
+    let invocations = size.iter().map(|n| u64::from(*n)).product::<u64>();
+    let shared = module.shared_bytes.unwrap_or(0);
+    let limit = if size.contains(&0) {
+        "at least 1 in every dimension".into()
+    } else if (0..3).any(|i| size[i] > info.max_local[i]) {
+        format!("{:?} in each dimension", info.max_local)
+    } else if invocations > u64::from(info.max_invocations) {
+        format!("{} invocations", info.max_invocations)
+    } else if shared > u64::from(info.max_shared) {
+        format!("{} bytes of shared memory, it has {shared}", info.max_shared)
+    } else {
+        return Ok(());
+    };
+    Err(Error::WorkgroupTooLarge { kernel: kernel.into(), size, limit })
 }

@@ -3,18 +3,28 @@
 mod args;
 #[cfg(test)]
 mod args_tests;
+mod check;
 mod encode;
+#[cfg(feature = "glsl")]
+mod glsl;
+mod glsl_decl;
 mod grid;
 mod launch;
 mod layout;
 mod length;
 mod loader;
 mod owned;
+mod reflect;
 mod scope;
+#[cfg(test)]
+mod testdata;
 mod types;
 
 pub use args::{Access, In, InOut, Out, Reach};
 pub use encode::{ArgKind, ArgLayout, Encoder, KernelArgs, SafeArgs};
+#[cfg(feature = "glsl")]
+pub use glsl::Glsl;
+pub use glsl_decl::{GLSL_PRELUDE, glsl_declarations};
 pub use grid::Grid;
 pub use launch::Launch;
 pub use layout::{FieldLayout, Parameter, Scalar, StructLayout, TypeLayout};

@@ -35,7 +35,12 @@ struct Hazard {
     write: AtomicU64,
 }
 
-impl Uses<'_> {
+impl<'s> Uses<'s> {
+    /// For slices that are lent once.
+    pub(crate) fn once(owner: &'s Arc<Owner>) -> Self {
+        Uses { owner, hazard: None }
+    }
+
     /// The last launch that one which reads or writes the slice must come after; 0 for none.
     pub(crate) fn conflict(&self, write: bool) -> u64 {
         match &self.hazard {
@@ -124,7 +129,7 @@ pub(super) fn run<'env, R, F>(svm: &Svm, owner: &Arc<Owner>, f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
-    let once = Uses { owner, hazard: None };
+    let once = Uses::once(owner);
     let scope = Scope { svm, owner, once: &once, scope: PhantomData, env: PhantomData };
     catch_unwind(AssertUnwindSafe(|| f(&scope))).unwrap_or_else(|panic| {
         if let Err(error) = svm.0.queue.settle(owner.last()) {

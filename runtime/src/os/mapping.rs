@@ -9,7 +9,9 @@
 //! With [`Backing::Anonymous`] there is one private mapping and both views are the same addresses.
 //!
 //! A forked child has neither view: its first touch is a SIGSEGV, where without `MADV_DONTFORK` it would read
-//! bytes that are out of date and write into its parent.
+//! bytes that are out of date and write into its parent. It does inherit the memfd's descriptor, through which giving
+//! pages back would empty its parent's: in a process other than the one that made the mapping, nothing is given back,
+//! populated or unmapped.
 //!
 //! A memfd's views are left out of core dumps. A dump reads every page of a shared mapping, holes too, and thereby
 //! allocates the whole heap, which may be as large as the machine's memory; and a revoked page would wait for a
@@ -38,6 +40,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Bytes that one `fallocate` populates. A pending signal makes the call undo its work and return EINTR; pieces
 /// this small (a few milliseconds each) get done between the ticks of any profiler or timer.
+#[allow(dead_code, reason = "revoking needs it: pages are populated before their first revocation")]
 const POPULATE_PIECE: usize = 16 << 20;
 
 /// What backs the heap's addresses.
@@ -106,6 +109,7 @@ impl Mapping {
     }
 
     /// Where the runtime view starts.
+    #[cfg(test)]
     pub(crate) fn runtime_base(&self) -> usize {
         self.runtime.as_ref().unwrap_or(&self.user).base
     }
@@ -130,14 +134,17 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`Error::Os`], ENOSPC or ENOMEM when memory has run out: part of the range may be populated by then.
+    /// [`Error::Os`], ENOSPC or ENOMEM when memory has run out, where part of the range may be populated by then, or
+    /// in a forked child, where nothing happens.
     ///
     /// # Panics
     ///
     /// If `range` reaches outside the mapping.
+    #[allow(dead_code, reason = "revoking needs it: pages are populated before their first revocation")]
     pub(crate) fn populate(&self, range: Range<usize>) -> Result<()> {
         self.check(&range);
         const DOING: &str = "giving heap pages their memory";
+        self.user.check_process(DOING)?;
         let Some(memfd) = &self.memfd else {
             return self.user.advise(range, Advice::LinuxPopulateWrite, DOING);
         };
@@ -156,7 +163,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`Error::Os`], for instance for memory that something has locked; the content is unspecified then.
+    /// [`Error::Os`], for instance for memory that something has locked, where the content is unspecified then, or in
+    /// a forked child, where nothing happens.
     ///
     /// # Safety
     ///
@@ -168,6 +176,7 @@ impl Mapping {
     pub(crate) unsafe fn release(&self, range: Range<usize>) -> Result<()> {
         self.check(&range);
         const DOING: &str = "giving heap pages back to the system";
+        self.user.check_process(DOING)?;
         if range.is_empty() {
             return Ok(());
         }
@@ -212,6 +221,8 @@ impl Mapping {
 struct View {
     base: usize,
     len: usize,
+    /// The process that it was mapped in. A forked child has something else at these addresses, or nothing.
+    process: u32,
 }
 
 impl View {
@@ -225,7 +236,7 @@ impl View {
             .map_err(|errno| os("mmap", DOING, errno))?
             .expose_provenance();
         let base = start.next_multiple_of(align);
-        let view = View { base, len };
+        let view = View { base, len, process: std::process::id() };
         unmap(start, base - start);
         unmap(base + len, start + slack - (base + len));
         Ok(view)
@@ -260,6 +271,11 @@ impl View {
             .map_err(|errno| os("madvise", doing, errno))
     }
 
+    /// An error (EPERM) in a forked child.
+    fn check_process(&self, doing: &'static str) -> Result<()> {
+        if self.process == std::process::id() { Ok(()) } else { Err(os("fork", doing, Errno::PERM)) }
+    }
+
     fn at(&self, offset: usize) -> NonNull<u8> {
         // Never null: mappings start above vm.mmap_min_addr or, at the very least, not at zero.
         NonNull::new(with_exposed_provenance_mut(self.base + offset)).unwrap_or(NonNull::dangling())
@@ -272,7 +288,9 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        unmap(self.base, self.len);
+        if self.process == std::process::id() {
+            unmap(self.base, self.len);
+        }
     }
 }
 

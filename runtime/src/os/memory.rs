@@ -3,6 +3,7 @@
 use std::path::Path;
 
 /// Bytes in an OS page.
+#[cfg(test)]
 pub(crate) fn os_page() -> usize {
     rustix::param::page_size()
 }

@@ -66,10 +66,11 @@ pub(crate) fn unified(device: &Arc<Device>, backing: Backing) -> Result<Findings
         // SAFETY: the first word of a block of our own mapping; no launch runs.
         unsafe { word.write_volatile(question) };
         device_side.ask(imports[i].address)?;
+        let answer = i * BLOCK + size_of::<u32>();
         // SAFETY: the second word; the launch has ended.
-        let user = unsafe { word.add(1).read_volatile() };
+        let user = unsafe { mapping.user(answer).cast::<u32>().read_volatile() };
         // SAFETY: the same word through the runtime view.
-        let runtime = unsafe { mapping.runtime(i * BLOCK).cast::<u32>().add(1).read_volatile() };
+        let runtime = unsafe { mapping.runtime(answer).cast::<u32>().read_volatile() };
         let seen = [user, runtime] == [question + 1; 2];
         tracing::debug!("probe {what}: asked {question}, user view {user}, runtime view {runtime}");
         Ok(seen)

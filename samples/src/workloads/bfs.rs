@@ -56,7 +56,8 @@ fn run(job: &Job) -> Result<Outcome> {
     let check = lists.check(&nodes, root);
     let reached = nodes.iter().filter(|node| node.level != Node::UNREACHED).count();
     let edges = grouped(edges.len() as u64);
-    let summary = format!("{} of {} nodes reached, {edges} edges, {depth} levels", grouped(reached as u64), grouped(n as u64));
+    let summary =
+        format!("{} of {} nodes reached, {edges} edges, {depth} levels", grouped(reached as u64), grouped(n as u64));
     Ok(Outcome { size: n as u64, measured, check, summary, picture: None })
 }
 
@@ -70,7 +71,8 @@ fn search(
     meter: &mut Meter,
 ) -> Result<u32> {
     nodes[root].level = 0;
-    let (mut current, mut next) = (svm.try_zeroed::<Ptr<Node>>(nodes.len())?, svm.try_zeroed::<Ptr<Node>>(nodes.len())?);
+    let (mut current, mut next) =
+        (svm.try_zeroed::<Ptr<Node>>(nodes.len())?, svm.try_zeroed::<Ptr<Node>>(nodes.len())?);
     let mut count = svm.try_zeroed::<u32>(1)?;
     current[0] = Ptr::to(&nodes[root]);
     let capacity = nodes.len() as u32;

@@ -138,7 +138,8 @@ impl Solver {
         let (mut q, mut partial) = (svm.try_zeroed::<f32>(b.len())?, svm.try_zeroed::<f32>(groups as usize)?);
         // r . r before and after the step, p . q: a vector of its own for each, since they are lent one by one.
         let square: f64 = b.iter().map(|&v| f64::from(v).powi(2)).sum();
-        let (mut before, mut after, mut pq) = (svm.try_vec([square as f32])?, svm.try_zeroed::<f32>(1)?, svm.try_zeroed::<f32>(1)?);
+        let (mut before, mut after, mut pq) =
+            (svm.try_vec([square as f32])?, svm.try_zeroed::<f32>(1)?, svm.try_zeroed::<f32>(1)?);
         // CG ends within n steps in exact arithmetic, on this matrix within a few times the grid's width.
         let limit = 10 * width + 100;
 
@@ -205,7 +206,9 @@ fn relative_residual(x: &[f32], b: &[f32], side: usize) -> f64 {
     for (i, &value) in x.iter().enumerate() {
         let (row, column) = (i / side, i % side);
         residual[i] -= 4.0 * f64::from(value);
-        for (row, column) in [(row.wrapping_sub(1), column), (row + 1, column), (row, column.wrapping_sub(1)), (row, column + 1)] {
+        for (row, column) in
+            [(row.wrapping_sub(1), column), (row + 1, column), (row, column.wrapping_sub(1)), (row, column + 1)]
+        {
             if row < side && column < side {
                 residual[row * side + column] += f64::from(value);
             }

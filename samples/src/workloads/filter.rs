@@ -90,7 +90,8 @@ fn run(job: &Job) -> Result<Outcome> {
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("data/astronaut.jpg"),
     };
     job.step("decoding the picture");
-    let input = read(job.svm, &path, job.size).with_context(|| format!("cannot use {} as a picture", path.display()))?;
+    let input =
+        read(job.svm, &path, job.size).with_context(|| format!("cannot use {} as a picture", path.display()))?;
     let (width, height, pixels) = (input.width, input.height, input.width as usize * input.height as usize);
     let weights = job.svm.try_vec(gaussian().map(|w| w as f32))?;
     let (mut rows, mut plane) = (job.svm.try_zeroed::<f32>(pixels)?, job.svm.try_zeroed::<f32>(pixels)?);

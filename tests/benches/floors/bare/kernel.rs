@@ -1,0 +1,67 @@
+//! A compute pipeline with a push-constant block and nothing else.
+//!
+//! # Safety
+//! A kernel borrows its [`Device`], so it is destroyed first, once the device is idle.
+#![allow(unsafe_code)]
+
+use super::Device;
+use anyhow::{Context, Result, ensure};
+use ash::{util, vk};
+use std::io::Cursor;
+
+/// A pipeline and its layout.
+pub struct Kernel<'d> {
+    device: &'d Device,
+    layout: vk::PipelineLayout,
+    pipeline: vk::Pipeline,
+}
+
+impl<'d> Kernel<'d> {
+    /// Builds the entry point `main` of `spirv`, which takes `arguments` bytes of push constants.
+    ///
+    /// # Safety
+    /// `spirv` is a valid module: Vulkan does not check it.
+    pub unsafe fn new(device: &'d Device, spirv: &[u8], arguments: usize) -> Result<Self> {
+        ensure!(arguments <= 128, "every device takes 128 bytes of push constants, not {arguments}");
+        let code = util::read_spv(&mut Cursor::new(spirv))?;
+        let info = vk::ShaderModuleCreateInfo::default().code(&code);
+        // SAFETY: the caller vouches for the module.
+        let module = unsafe { device.device.create_shader_module(&info, None) }.context("vkCreateShaderModule")?;
+        let ranges =
+            [vk::PushConstantRange::default().stage_flags(vk::ShaderStageFlags::COMPUTE).size(arguments as u32)];
+        let info = vk::PipelineLayoutCreateInfo::default().push_constant_ranges(&ranges);
+        // SAFETY: `info` and what it points at live through the call.
+        let layout = unsafe { device.device.create_pipeline_layout(&info, None) }.context("vkCreatePipelineLayout")?;
+        let stage = vk::PipelineShaderStageCreateInfo::default()
+            .stage(vk::ShaderStageFlags::COMPUTE)
+            .module(module)
+            .name(c"main");
+        let info = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout);
+        // SAFETY: module and layout were made just above and live through the call.
+        let made = unsafe { device.device.create_compute_pipelines(vk::PipelineCache::null(), &[info], None) };
+        // SAFETY: pipelines do not keep the module they were made from.
+        unsafe { device.device.destroy_shader_module(module, None) };
+        let pipeline = made.map_err(|(_, e)| e).context("vkCreateComputePipelines")?[0];
+        Ok(Kernel { device, layout, pipeline })
+    }
+
+    pub(super) fn layout(&self) -> vk::PipelineLayout {
+        self.layout
+    }
+
+    pub(super) fn pipeline(&self) -> vk::Pipeline {
+        self.pipeline
+    }
+}
+
+impl Drop for Kernel<'_> {
+    fn drop(&mut self) {
+        if !self.device.is_idle() {
+            return;
+        }
+        // SAFETY: the device is idle.
+        unsafe { self.device.device.destroy_pipeline(self.pipeline, None) };
+        // SAFETY: its only pipeline is gone.
+        unsafe { self.device.device.destroy_pipeline_layout(self.layout, None) };
+    }
+}

@@ -1,0 +1,11 @@
+// usize has another size elsewhere.
+use vksvm::*;
+
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+struct Shared {
+    a: usize,
+    b: f32,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+// A length is a number.
+use vksvm::*;
+
+#[derive(KernelArgs)]
+struct Args<'a> {
+    #[len("n")]
+    x: In<'a, f32>,
+    n: u32,
+    scale: f32,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+// A length is made of fields that exist.
+use vksvm::*;
+
+#[derive(KernelArgs)]
+struct Args<'a> {
+    #[len(m)]
+    x: In<'a, f32>,
+    n: u32,
+    scale: f32,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+// #[len] says how long.
+use vksvm::*;
+
+#[derive(KernelArgs)]
+struct Args<'a> {
+    #[len]
+    x: In<'a, f32>,
+    n: u32,
+    scale: f32,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+// Packed fields are not aligned as shaders access them.
+use vksvm::*;
+
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C, align(16))]
+struct Shared {
+    a: u32,
+    b: f32,
+}
+
+fn main() {}

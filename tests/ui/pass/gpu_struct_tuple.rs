@@ -1,0 +1,11 @@
+// Members of a shader struct have names.
+use vksvm::*;
+
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+struct Shared {
+    a: u32,
+    b: f32,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+// Rust reorders the fields of other structs.
+use vksvm::*;
+
+#[derive(Clone, Copy, GpuStruct)]
+#[repr(C)]
+struct Shared {
+    a: u32,
+    b: f32,
+}
+
+fn main() {}

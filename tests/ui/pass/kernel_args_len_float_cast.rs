@@ -1,0 +1,12 @@
+// A cast to a float loses bits.
+use vksvm::*;
+
+#[derive(KernelArgs)]
+struct Args<'a> {
+    #[len(n as u64)]
+    x: In<'a, f32>,
+    n: u32,
+    scale: f32,
+}
+
+fn main() {}
