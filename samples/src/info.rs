@@ -2,8 +2,8 @@
 
 use crate::cli::InfoOptions;
 use anyhow::{Context, Result};
-use std::path::Path;
-use vksvm::{GpuStruct, Ptr, Svm};
+use std::{fs, path::Path};
+use vksvm::{GLSL_PRELUDE, GpuStruct, Ptr, Svm, glsl_declarations};
 use vksvm_samples::{
     types::{Extent, Item, Node, Word},
     workloads::{self, grouped},
@@ -60,15 +60,13 @@ fn size(bytes: u64) -> String {
     format!("{} {}", bytes >> (10 * step), units[step])
 }
 
-/// Writes the includes of shaders/include that Rust is the source of: the library's references to numbers, and the
-/// structs in `types`.
+/// Writes the GLSL of the structs in `types`.
 pub fn glsl(out: &Path) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let types =
-        vksvm::glsl_declarations(&[Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT])?;
-    for (name, text) in [("vksvm.glsl", vksvm::GLSL_PRELUDE), ("types.glsl", &types)] {
+    let types = [Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT];
+    let files = [("types.glsl", glsl_declarations(&types)?), ("vksvm.glsl", GLSL_PRELUDE.into())];
+    for (name, text) in files {
         let path = out.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -25,7 +25,8 @@ layout(push_constant, scalar) uniform Args {
 const uint UNREACHED = 0xffffffffu;
 const uint MANY = 64u; // edges that make a node a matter for the whole workgroup
 
-shared Node_inout crowded[LOCAL];
+// Addresses: references cannot lie in shared memory on every device.
+shared uint64_t crowded[LOCAL];
 shared uint crowded_count;
 const uint ROOM = 1024u;
 shared Node_inout found[ROOM];
@@ -35,7 +36,7 @@ shared uint found_start;
 void list(Node_inout node) {
     uint place = atomicAdd(found_count, 1u);
     if (place < ROOM) {
-        found[place] = node;
+        found[place] = uint64_t(node);
         return;
     }
     place = atomicAdd(count.v[0], 1u);
@@ -74,12 +75,12 @@ void main() {
                     visit(node, edges.v[e]);
                 }
             } else {
-                crowded[atomicAdd(crowded_count, 1u)] = node;
+                crowded[atomicAdd(crowded_count, 1u)] = uint64_t(node);
             }
         }
         barrier();
         for (uint c = 0u; c < crowded_count; c++) {
-            Node_inout node = crowded[c];
+            Node_inout node = Node_inout(crowded[c]);
             Node_ptr_inout edges = node.v[0].edges;
             for (uint e = gl_LocalInvocationIndex; e < node.v[0].degree; e += LOCAL) {
                 visit(node, edges.v[e]);
@@ -93,7 +94,7 @@ void main() {
         barrier();
         for (uint f = gl_LocalInvocationIndex; f < gathered; f += LOCAL) {
             if (found_start + f < capacity) {
-                next.v[found_start + f] = found[f];
+                next.v[found_start + f] = Node_inout(found[f]);
             }
         }
         barrier();

@@ -5,7 +5,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #define VKSVM_INT8
-#define VKSVM_INT64
 #include "vksvm.glsl"
 #include "grid.glsl"
 

@@ -19,8 +19,12 @@ void main() {
     }
     GRID_STRIDE(i, n) {
         uint sum = 0u;
-        for (Item_inout item = heads.v[i]; uint64_t(item) != 0ul; item = item.v[0].next) {
+        // By address: assigning to a reference makes glslang ask for a capability that has nothing to do with it.
+        uint64_t at = uint64_t(heads.v[i]);
+        while (at != 0ul) {
+            Item_in item = Item_in(at);
             sum += item.v[0].value;
+            at = uint64_t(item.v[0].next);
         }
         sums.v[i] = sum;
     }
