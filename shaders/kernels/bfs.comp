@@ -29,7 +29,7 @@ const uint MANY = 64u; // edges that make a node a matter for the whole workgrou
 shared uint64_t crowded[LOCAL];
 shared uint crowded_count;
 const uint ROOM = 1024u;
-shared Node_inout found[ROOM];
+shared uint64_t found[ROOM];
 shared uint found_count;
 shared uint found_start;
 

@@ -1,7 +1,6 @@
 // The next direction of conjugate gradients: with beta = after / before, p = r + beta p.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#define VKSVM_INT64
 #include "vksvm.glsl"
 #include "grid.glsl"
 

@@ -2,7 +2,6 @@
 // partial sum for each workgroup.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#define VKSVM_INT64
 #include "vksvm.glsl"
 #include "grid.glsl"
 #include "sum.glsl"

@@ -4,7 +4,6 @@
 // indices, since 64-bit exchanges are not found on every device; the links are addresses, which the CPU can follow.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#define VKSVM_INT64
 #include "types.glsl"
 #include "grid.glsl"
 

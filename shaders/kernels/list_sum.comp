@@ -1,7 +1,6 @@
 // sums[i] = the sum of the values of the list that starts at heads[i]. Follows the pointers in the items.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#define VKSVM_INT64
 #include "types.glsl"
 #include "grid.glsl"
 

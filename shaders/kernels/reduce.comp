@@ -5,7 +5,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
-#define VKSVM_INT64
 #include "types.glsl"
 #include "grid.glsl"
 

@@ -1,7 +1,6 @@
 // y[i] += a * x[i], four elements at a time where both slices are aligned for it.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#define VKSVM_INT64
 #include "vksvm.glsl"
 #include "grid.glsl"
 
