@@ -108,7 +108,7 @@ impl Loader<'_> {
     /// `WorkgroupTooLarge`, `ArgumentMismatch`, `LayoutMismatch`, `WritesInput`, `ArgumentsTooLarge`; as Vulkan's.
     ///
     /// # Safety
-    /// The module is valid SPIR-V. For every argument value that safe code can build and `A`'s `#[len]` checks accept, the
+    /// The module is valid SPIR-V. For every grid, and every argument value that safe code can build and `A`'s `#[len]` checks accept, the
     /// shader touches only `A`'s slices, in bounds, as declared, without data races; with a `Reach` field also what
     /// that covers, provided that the launch keeps its own promise.
     pub unsafe fn load<A: KernelArgs>(self) -> Result<Kernel<A>> {
@@ -188,6 +188,9 @@ fn drop_capability(words: &mut Vec<u32>, capability: Capability) {
 fn require(device: &Device, kernel: &str, module: &Reflection, version: u32) -> Result<()> {
     let mut missing: Vec<_> =
         module.capabilities.iter().filter(|c| !device.allows(**c)).map(|c| format!("capability {c:?}")).collect();
+    if module.local_size_id && !device.local_size_id() {
+        missing.push("execution mode LocalSizeId (feature maintenance4)".into());
+    }
     if version > device.spirv_version() {
         missing.push(format!("SPIR-V {}.{}", version >> 16 & 0xff, version >> 8 & 0xff));
     }
