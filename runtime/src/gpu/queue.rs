@@ -68,6 +68,8 @@ pub(super) struct State {
     /// The device's loss, and what had ended before it.
     lost: Option<(Error, u64)>,
     pub jobs: Vec<(u64, Job)>,
+    /// For the log.
+    pub report: Option<String>,
     pub reaper: ReaperState,
     pub launches: u64,
     pub slow_launches: u64,
@@ -230,6 +232,9 @@ impl Queue {
     fn note_loss(&self, s: &mut State, error: &Error) {
         if matches!(error, Error::DeviceLost { .. }) && s.lost.is_none() {
             s.lost = Some((error.clone(), self.done.load(SeqCst)));
+            // The reaper logs it, without the lock: a subscriber is user code and may ask this library.
+            s.report = Some(error.to_string());
+            self.work.notify_one();
             self.any_failed.store(true, SeqCst);
         }
     }
