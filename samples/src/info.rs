@@ -1,10 +1,13 @@
 //! What there is: the workloads, the device, the shared structs.
 
 use crate::cli::InfoOptions;
-use anyhow::Result;
-use std::path::Path;
-use vksvm::Svm;
-use vksvm_samples::workloads::{self, grouped};
+use anyhow::{Context, Result};
+use std::{fs, path::Path};
+use vksvm::{GLSL_PRELUDE, GpuStruct, Ptr, Svm, glsl_declarations};
+use vksvm_samples::{
+    types::{Extent, Item, Node, Word},
+    workloads::{self, grouped},
+};
 
 /// Prints the workloads.
 pub fn list() {
@@ -57,9 +60,16 @@ fn size(bytes: u64) -> String {
     format!("{} {}", bytes >> (10 * step), units[step])
 }
 
-/// Writes the GLSL of the structs in `types`.
-pub fn glsl(_out: &Path) -> Result<()> {
-    anyhow::bail!("todo at merge")
+/// Writes the includes that Rust is the source of: the library's references to numbers, and the structs in `types`.
+pub fn glsl(out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let types = [Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT];
+    let files = [("types.glsl", glsl_declarations(&types)?), ("vksvm.glsl", GLSL_PRELUDE.into())];
+    for (name, text) in files {
+        let path = out.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

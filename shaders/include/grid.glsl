@@ -4,6 +4,10 @@
 // grid's first row take part, and of these at most GRID_GROUPS: the least maximum that Vulkan allows a device to have.
 #ifndef GRID_GLSL
 #define GRID_GLSL
+#ifndef VKSVM_INT64
+#define VKSVM_INT64
+#endif
+#include "vksvm.glsl"
 
 const uint GRID_GROUPS = 65535u;
 

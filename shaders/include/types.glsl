@@ -1,38 +1,85 @@
-// The structs that samples share with their shaders. Written by `svm-samples glsl`.
-#ifndef TYPES_GLSL
-#define TYPES_GLSL
+// Written from Rust types by vksvm::glsl_declarations: change those instead.
 #include "vksvm.glsl"
 
-#define STRUCT_REFERENCES(NAME)                                                                        \
-    layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer NAME##_in { NAME v[]; }; \
-    layout(buffer_reference, scalar, buffer_reference_align = 8) buffer NAME##_out { NAME v[]; };         \
-    layout(buffer_reference, scalar, buffer_reference_align = 8) buffer NAME##_inout { NAME v[]; };
-
+#ifndef VKSVM_TYPE_Node
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Node_inout;
+#endif
+#ifndef VKSVM_TYPE_Node_ptr
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Node_ptr_inout;
+#endif
+#ifndef VKSVM_TYPE_Item
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Item_inout;
+#endif
+#ifndef VKSVM_TYPE_Item_ptr
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Item_ptr_inout;
+#endif
+#ifndef VKSVM_TYPE_Word
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Word_inout;
+#endif
+#ifndef VKSVM_TYPE_Extent
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Extent_inout;
+#endif
+#ifndef VKSVM_TYPE_Node
 struct Node {
-    uint64_t edges;
-    uint64_t parent;
+    Node_ptr_inout edges;
+    Node_inout parent;
     uint degree;
     uint level;
 };
-STRUCT_REFERENCES(Node)
-
+#endif
+#ifndef VKSVM_TYPE_Item
 struct Item {
-    uint64_t next;
+    Item_inout next;
     uint value;
-    uint pad0;
+    uint pad0_;
 };
-STRUCT_REFERENCES(Item)
-
+#endif
+#ifndef VKSVM_TYPE_Word
 struct Word {
     uint first;
     uint count;
 };
-STRUCT_REFERENCES(Word)
-
+#endif
+#ifndef VKSVM_TYPE_Extent
 struct Extent {
     float sum;
     float min;
     float max;
 };
-STRUCT_REFERENCES(Extent)
 #endif
+#ifndef VKSVM_TYPE_Node_ptr
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer Node_ptr_in { Node_inout v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) writeonly buffer Node_ptr_out { Node_inout v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Node_ptr_inout { Node_inout v[]; };
+#endif
+#ifndef VKSVM_TYPE_Node
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer Node_in { Node v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) writeonly buffer Node_out { Node v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Node_inout { Node v[]; };
+#endif
+#ifndef VKSVM_TYPE_Item
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer Item_in { Item v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) writeonly buffer Item_out { Item v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Item_inout { Item v[]; };
+#endif
+#ifndef VKSVM_TYPE_Item_ptr
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer Item_ptr_in { Item_inout v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) writeonly buffer Item_ptr_out { Item_inout v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Item_ptr_inout { Item_inout v[]; };
+#endif
+#ifndef VKSVM_TYPE_Word
+layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer Word_in { Word v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) writeonly buffer Word_out { Word v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Word_inout { Word v[]; };
+#endif
+#ifndef VKSVM_TYPE_Extent
+layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer Extent_in { Extent v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) writeonly buffer Extent_out { Extent v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Extent_inout { Extent v[]; };
+#endif
+#define VKSVM_TYPE_Node
+#define VKSVM_TYPE_Node_ptr
+#define VKSVM_TYPE_Item
+#define VKSVM_TYPE_Item_ptr
+#define VKSVM_TYPE_Word
+#define VKSVM_TYPE_Extent

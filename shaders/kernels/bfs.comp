@@ -14,8 +14,8 @@ const uint LOCAL = 128u;
 layout(local_size_x = 128) in;
 
 layout(push_constant, scalar) uniform Args {
-    u64_in frontier;
-    u64_out next;
+    Node_ptr_in frontier;
+    Node_ptr_out next;
     u32_inout count; // nodes in next
     uint n;          // nodes in frontier
     uint capacity;   // of next
@@ -25,6 +25,7 @@ layout(push_constant, scalar) uniform Args {
 const uint UNREACHED = 0xffffffffu;
 const uint MANY = 64u; // edges that make a node a matter for the whole workgroup
 
+// Addresses: references cannot lie in shared memory on every device.
 shared uint64_t crowded[LOCAL];
 shared uint crowded_count;
 const uint ROOM = 1024u;
@@ -32,10 +33,10 @@ shared uint64_t found[ROOM];
 shared uint found_count;
 shared uint found_start;
 
-void list(uint64_t node) {
+void list(Node_inout node) {
     uint place = atomicAdd(found_count, 1u);
     if (place < ROOM) {
-        found[place] = node;
+        found[place] = uint64_t(node);
         return;
     }
     place = atomicAdd(count.v[0], 1u);
@@ -44,13 +45,12 @@ void list(uint64_t node) {
     }
 }
 
-void visit(uint64_t from, uint64_t address) {
-    Node_inout node = Node_inout(address);
+void visit(Node_inout from, Node_inout node) {
     // Most neighbours were reached before: a look is cheaper than an exchange. Atomic, for others exchange meanwhile.
     uint seen = atomicLoad(node.v[0].level, gl_ScopeDevice, gl_StorageSemanticsBuffer, gl_SemanticsRelaxed);
     if (seen == UNREACHED && atomicCompSwap(node.v[0].level, UNREACHED, level) == UNREACHED) {
         node.v[0].parent = from; // only who won the exchange comes here
-        list(address);
+        list(node);
     }
 }
 
@@ -67,25 +67,23 @@ void main() {
         barrier();
         uint i = start + gl_LocalInvocationIndex;
         if (i < n) {
-            uint64_t address = frontier.v[i];
-            Node_inout node = Node_inout(address);
+            Node_inout node = frontier.v[i];
             uint degree = node.v[0].degree;
             if (degree < MANY) {
-                u64_in edges = u64_in(node.v[0].edges);
+                Node_ptr_inout edges = node.v[0].edges;
                 for (uint e = 0u; e < degree; e++) {
-                    visit(address, edges.v[e]);
+                    visit(node, edges.v[e]);
                 }
             } else {
-                crowded[atomicAdd(crowded_count, 1u)] = address;
+                crowded[atomicAdd(crowded_count, 1u)] = uint64_t(node);
             }
         }
         barrier();
         for (uint c = 0u; c < crowded_count; c++) {
-            uint64_t address = crowded[c];
-            Node_inout node = Node_inout(address);
-            u64_in edges = u64_in(node.v[0].edges);
+            Node_inout node = Node_inout(crowded[c]);
+            Node_ptr_inout edges = node.v[0].edges;
             for (uint e = gl_LocalInvocationIndex; e < node.v[0].degree; e += LOCAL) {
-                visit(address, edges.v[e]);
+                visit(node, edges.v[e]);
             }
         }
         barrier();
@@ -96,7 +94,7 @@ void main() {
         barrier();
         for (uint f = gl_LocalInvocationIndex; f < gathered; f += LOCAL) {
             if (found_start + f < capacity) {
-                next.v[found_start + f] = found[f];
+                next.v[found_start + f] = Node_inout(found[f]);
             }
         }
         barrier();

@@ -1,6 +1,7 @@
 // Blurs along the columns. Beyond its ends a column goes on with its last pixel.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#define VKSVM_INT64
 #include "vksvm.glsl"
 
 const uint TILE = 32u;  // columns and rows that a workgroup computes

@@ -1,6 +1,8 @@
 // The brightness of each pixel, 0 to 1, blurred along the rows. Beyond its ends a row goes on with its last pixel.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#define VKSVM_INT64
+#define VKSVM_INT8
 #include "vksvm.glsl"
 
 const uint SPAN = 256u;  // pixels of a row that a workgroup computes

@@ -4,6 +4,7 @@
 // in, so that a value that is frequent in the input is not one counter that everybody waits for.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#define VKSVM_INT8
 #include "vksvm.glsl"
 #include "grid.glsl"
 

@@ -16,7 +16,7 @@ layout(push_constant, scalar) uniform Args {
     uint buckets;
 };
 
-const uint64_t ITEM = 16ul; // bytes
+const uint64_t ITEM = 16ul; // bytes of an Item
 
 void main() {
     if (!grid_takes_part() || buckets == 0u) {
@@ -25,6 +25,6 @@ void main() {
     GRID_STRIDE(i, n) {
         uint bucket = items.v[i].value % buckets;
         uint behind = atomicExchange(heads.v[bucket], i + 1u);
-        items.v[i].next = behind == 0u ? 0ul : uint64_t(items) + uint64_t(behind - 1u) * ITEM;
+        items.v[i].next = Item_inout(behind == 0u ? 0ul : uint64_t(items) + uint64_t(behind - 1u) * ITEM);
     }
 }

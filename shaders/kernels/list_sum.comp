@@ -7,7 +7,7 @@
 layout(local_size_x = 128) in;
 
 layout(push_constant, scalar) uniform Args {
-    u64_in heads;
+    Item_ptr_in heads;
     u32_out sums;
     uint n;
 };
@@ -18,10 +18,12 @@ void main() {
     }
     GRID_STRIDE(i, n) {
         uint sum = 0u;
-        for (uint64_t at = heads.v[i]; at != 0ul;) {
+        // By address: assigning to a reference makes glslang ask for a capability that has nothing to do with it.
+        uint64_t at = uint64_t(heads.v[i]);
+        while (at != 0ul) {
             Item_in item = Item_in(at);
             sum += item.v[0].value;
-            at = item.v[0].next;
+            at = uint64_t(item.v[0].next);
         }
         sums.v[i] = sum;
     }

@@ -4,6 +4,7 @@
 // and b, 16 deep, go through shared memory, so that each element is loaded from memory once for 64 uses.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#define VKSVM_INT64
 #include "vksvm.glsl"
 
 const uint TILE = 64u;  // rows and columns of c

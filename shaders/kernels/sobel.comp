@@ -1,6 +1,7 @@
 // The gradient of a plane by the Sobel operator, drawn: how bright says how steep, the hue says which way it rises.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#define VKSVM_INT64
 #include "vksvm.glsl"
 
 layout(local_size_x = 32, local_size_y = 8) in;

@@ -6,6 +6,8 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_memory_scope_semantics : require
+#define VKSVM_INT8
+#include "vksvm.glsl"
 #include "types.glsl"
 #include "grid.glsl"
 

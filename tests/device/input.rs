@@ -29,6 +29,7 @@ tests![
     lengths_without_a_value,
     slices_that_are_misaligned,
     foreign_memory,
+    scope_of_another_svm,
     memory_of_another_svm,
 ];
 
@@ -372,6 +373,19 @@ fn foreign_memory() {
     assert_eq!((&own[..], &foreign[..]), (&[1, 2, 3][..], &[0; 3][..]));
     let owned = fill.launch_owned(3u32, vec![0; 3], |s, v| Fill { to: s.write(v), n: 3, first: 0 });
     refused_saying(owned, "ForeignMemory", &["'to'"]);
+}
+
+fn scope_of_another_svm() {
+    let (svm, other) = (open(), open());
+    let add = kernels::add(&svm);
+    let (x, mut y) = (svm.vec([1, 2, 3]), svm.vec([0; 3]));
+    let result = other.scope(|s| add.launch(3u32, Add { x: s.read(&x), y: s.update(&mut y), n: 3 }).map(drop));
+    refused_saying(result, "OtherScope", &["'x'", "another Svm"]);
+    // No memory of the other is touched, and still its scope would wait for a point that is not its own.
+    let result = other.scope(|s| add.launch(1u32, Add { x: s.read(&[]), y: s.update(&mut []), n: 0 }).map(drop));
+    refused_saying(result, "OtherScope", &["'x'"]);
+    svm.scope(|s| add.launch(3u32, Add { x: s.read(&x), y: s.update(&mut y), n: 3 }).map(drop)).expect("scope");
+    assert_eq!(y[..], [1, 2, 3]);
 }
 
 fn memory_of_another_svm() {

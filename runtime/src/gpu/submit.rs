@@ -80,9 +80,10 @@ impl VulkanQueue {
             if let Some(timer) = &dispatch.timer {
                 // SAFETY: the pair belongs to this launch alone and is not in use by an earlier one.
                 unsafe { raw.cmd_reset_query_pool(buffer, timer.pool, timer.first, 2) };
-                let top = vk::PipelineStageFlags::TOP_OF_PIPE;
+                // Not at the top of the pipe, which would count the wait for the barrier.
+                let start = vk::PipelineStageFlags::COMPUTE_SHADER;
                 // SAFETY: the query was reset above.
-                unsafe { raw.cmd_write_timestamp(buffer, top, timer.pool, timer.first) };
+                unsafe { raw.cmd_write_timestamp(buffer, start, timer.pool, timer.first) };
             }
             let [x, y, z] = dispatch.groups;
             // SAFETY: a pipeline is bound, its constants are pushed, the counts are within the limits.

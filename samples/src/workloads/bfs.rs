@@ -18,7 +18,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "bfs",
     about: "breadth-first search over structs with pointers, on a graph with hubs",
     unit: "nodes",
-    sizes: [Some(10_000), Some(200_000), Some(1_500_000)],
+    sizes: [Some(10_000), Some(100_000), Some(1_000_000)],
     input: None,
     run,
 };

@@ -15,7 +15,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "cg",
     about: "conjugate gradients on the Laplacian of a square grid",
     unit: "points a side",
-    sizes: [Some(32), Some(192), Some(512)],
+    sizes: [Some(32), Some(160), Some(512)],
     input: None,
     run,
 };
