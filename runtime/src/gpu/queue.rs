@@ -1,4 +1,4 @@
-//! Launch order: points, barriers, grouping, failures. Everything that law 7 and law 8 of the design ask of a queue.
+//! Launch order: points, barriers, grouping, failures. Rules 1 to 3 of ARCHITECTURE.md are kept here.
 //!
 //! Launches are numbered by *points* under one lock, in issue order, and submitted in that order. Where the queue is
 //! idle a launch is submitted at once; else it joins the *pending* group, which goes out when it is full, when someone
