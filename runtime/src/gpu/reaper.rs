@@ -5,7 +5,10 @@
 //! has found the queue unused for a whole nap; a program that launches and waits in a loop never does.
 
 use super::queue::{Job, Queue, ReaperState, State};
-use crate::error::{Error, OsError, Result};
+use crate::{
+    error::{Error, OsError, Result},
+    os::exit::before_exit,
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, MutexGuard, PoisonError},
@@ -25,13 +28,17 @@ const TICK: Duration = Duration::from_millis(100);
 impl Reaper {
     pub fn start(queue: &Arc<Queue>) -> Result<Self> {
         let service = queue.clone();
-        let thread =
-            std::thread::Builder::new().name("vksvm-reaper".into()).spawn(move || run(&service)).map_err(|error| {
-                Error::Os {
-                    call: "clone",
-                    doing: "starting the reaper thread",
-                    os: OsError(error.raw_os_error().unwrap_or(0)),
-                }
+        let thread = std::thread::Builder::new()
+            .name("vksvm-reaper".into())
+            .spawn(move || {
+                run(&service);
+                // Where this thread has dropped the last handle, the device goes with the queue.
+                before_exit(|| drop(service));
+            })
+            .map_err(|error| Error::Os {
+                call: "clone",
+                doing: "starting the reaper thread",
+                os: OsError(error.raw_os_error().unwrap_or(0)),
             })?;
         Ok(Reaper { queue: queue.clone(), thread: Some(thread) })
     }
