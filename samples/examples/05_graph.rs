@@ -63,7 +63,8 @@ impl Graph {
                 count.host_mut()?[0] = 0;
                 let reach = Reach::new().read(edges).update(nodes.update());
                 let (frontier, next_out, count_out) = (current.read(), next.write(), count.update());
-                let args = Bfs { frontier, next: next_out, count: count_out, n: width, capacity: n as u32, level, reach };
+                let args =
+                    Bfs { frontier, next: next_out, count: count_out, n: width, capacity: n as u32, level, reach };
                 // SAFETY: every pointer in nodes, edges and the frontier points into nodes or edges.
                 unsafe { self.bfs.launch_reaching(width, args)? };
                 width = count.host()?[0]; // waits for this launch only

@@ -86,7 +86,8 @@ impl Cg {
     /// Solves m x = b from x = 0; returns the number of steps.
     fn solve(&self, svm: &Svm, m: &Csr, b: &[f32], x: &mut [f32]) -> Result<usize> {
         let n = b.len() as u32;
-        let (mut r, mut p, mut q) = (svm.vec(b.iter().copied()), svm.vec(b.iter().copied()), svm.zeroed::<f32>(b.len()));
+        let (mut r, mut p, mut q) =
+            (svm.vec(b.iter().copied()), svm.vec(b.iter().copied()), svm.zeroed::<f32>(b.len()));
         let mut scalars = svm.zeroed::<f32>(3);
         svm.try_scope(|s| {
             let (row, col, val) = (s.read(m.row), s.read(m.col), s.read(m.val));
@@ -103,7 +104,8 @@ impl Cg {
                 self.axpy.launch(n, Axpy { num: rr.read(), den: pq.read(), x: p.read(), y: x.update(), n, mode: 0 })?;
                 self.axpy.launch(n, Axpy { num: rr.read(), den: pq.read(), x: q.read(), y: r.update(), n, mode: 1 })?;
                 self.dot(r.read(), r.read(), new.write())?;
-                self.axpy.launch(n, Axpy { num: new.read(), den: rr.read(), x: r.read(), y: p.update(), n, mode: 2 })?;
+                self.axpy
+                    .launch(n, Axpy { num: new.read(), den: rr.read(), x: r.read(), y: p.update(), n, mode: 2 })?;
                 if step % 8 == 0 && new.host()?[0] < 1e-8 {
                     return Ok(step);
                 }

@@ -27,7 +27,8 @@ fn main() -> Result<()> {
     // SAFETY: square.comp touches x[i] only for i < n, each by one invocation.
     let square = unsafe { svm.module(include_bytes!("../../shaders/kernels/square.spv")).load::<Square>()? };
 
-    let running: Vec<_> = (1..=3).map(|k| start(&square, svm.vec((0..1000).map(|i| i * k)))).collect::<Result<_, _>>()?;
+    let running: Vec<_> =
+        (1..=3).map(|k| start(&square, svm.vec((0..1000).map(|i| i * k)))).collect::<Result<_, _>>()?;
     // The kernel and the Svm could go now: what runs keeps what it needs.
     drop((square, svm));
 
