@@ -309,6 +309,14 @@ pub enum Error {
         /// The field.
         field: &'static str,
     },
+    /// The slice was lent by a scope of another `Svm`, which would not wait for this kernel.
+    #[error(
+        "argument '{field}' was lent by a scope of another Svm; lend it in a scope of the Svm that loaded the kernel"
+    )]
+    OtherScope {
+        /// The field.
+        field: &'static str,
+    },
     /// A grid with a zero.
     #[error("grid {grid:?} has no invocation: every dimension must be at least 1")]
     EmptyGrid {

@@ -70,13 +70,13 @@ pub mod seam {
     pub use crate::{
         addr::Span,
         gpu::{
-            call::{Call, Failures},
+            call::{Call, Command, Failures},
             plan::{Batch, Dispatch, QueueDevice, Step, Use},
             validation::messages as validation_messages,
         },
     };
-    /// Vulkan's results, for [`Failures::fail`].
-    pub use ash::vk::Result as VkResult;
+    /// Vulkan's results, for [`Failures::fail`], and the flags of [`Command::Barrier`].
+    pub use ash::vk::{AccessFlags, PipelineStageFlags, Result as VkResult};
     use std::sync::Arc;
 
     /// Puts a test's device around the real one.

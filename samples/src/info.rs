@@ -60,8 +60,9 @@ fn size(bytes: u64) -> String {
     format!("{} {}", bytes >> (10 * step), units[step])
 }
 
-/// Writes the GLSL of the structs in `types`.
+/// Writes the includes that Rust is the source of: the library's references to numbers, and the structs in `types`.
 pub fn glsl(out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let types = [Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT];
     let files = [("types.glsl", glsl_declarations(&types)?), ("vksvm.glsl", GLSL_PRELUDE.into())];
     for (name, text) in files {

@@ -176,7 +176,6 @@ fn proven(dir: &Path) -> Result<Mesa> {
     let libraries = libraries.parent().context("the driver lies in no directory")?;
     // Loaders before 1.3.207 know only the second name.
     let mut env = vec![("VK_DRIVER_FILES", icd.clone()), ("VK_ICD_FILENAMES", icd)];
-    let is_extra = |name: &str| name.contains(".so") && !name.starts_with("libvulkan_");
     if fs::read_dir(libraries)?.flatten().any(|entry| is_extra(&entry.file_name().to_string_lossy())) {
         let mut path = libraries.as_os_str().to_owned();
         if let Some(inherited) = std::env::var_os("LD_LIBRARY_PATH") {
@@ -191,6 +190,12 @@ fn proven(dir: &Path) -> Result<Mesa> {
         Some(version) if version >= NEW => Ok(Mesa { name: "newer", device: device.clone(), env }),
         _ => bail!("its ICD file leads to another driver: {}", device.driver),
     }
+}
+
+/// Whether a file beside the driver is a library that was unpacked for its sake: the package itself has drivers and
+/// layers only.
+fn is_extra(name: &str) -> bool {
+    name.contains(".so") && !name.starts_with("libvulkan_") && !name.starts_with("libVkLayer_")
 }
 
 #[cfg(test)]
@@ -226,6 +231,12 @@ mod tests {
         let error = driver(&dir).unwrap_err().to_string();
         fs::remove_dir_all(&dir).unwrap();
         assert!(error.contains("no libvulkan_lvp.so"), "{error}");
+    }
+
+    #[test]
+    fn only_libraries_of_other_packages_need_a_search_path() {
+        assert!(is_extra("libdrm.so.2"));
+        assert!(!["libvulkan_lvp.so", "libVkLayer_MESA_overlay.so", "dri"].iter().any(|name| is_extra(name)));
     }
 
     #[test]

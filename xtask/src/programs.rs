@@ -15,7 +15,7 @@ pub fn samples(mesa: &Mesa) -> Cmd {
     Cmd::cargo().args(run).envs(&mesa.env)
 }
 
-/// `cargo xtask demo`: all workloads, on the newer Mesa where there is one: it is several times faster.
+/// `cargo xtask demo`: all workloads, on the newer Mesa where there is one.
 pub fn demo() -> Result<()> {
     let mesas = setup::setup(false)?;
     let mesa = mesas.last().context("setup found no drivers")?;

@@ -44,9 +44,17 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             ::vksvm::FieldLayout { name: #name, offset: ::core::mem::offset_of!(Self, #field), layout: #layout }
         }
     });
+    let names: Vec<_> = fields.iter().map(|f| f.ident).collect();
     // The `unsafe impl` is sound: `repr(C)` was checked above, each field's LAYOUT exists only for any-bit-pattern
     // types, and offsets and sizes are the compiler's own.
     Ok(quote! {
+        // Does not compile where another macro has given the struct a field that the derive has not seen.
+        const _: () = {
+            #[allow(dead_code)]
+            fn every_field #impl_generics (value: #ident #type_generics) #where_clause {
+                let #ident { #(#names: _),* } = value;
+            }
+        };
         #[automatically_derived]
         #[allow(unsafe_code)]
         unsafe impl #impl_generics ::vksvm::GpuStruct for #ident #type_generics #where_clause {

@@ -81,6 +81,25 @@ impl Calls {
         f().map_err(|result| error(call, result))
     }
 
+    /// Whether the test's plan has devices lack this feature.
+    pub(crate) fn lacks(&self, feature: &str) -> bool {
+        #[cfg(feature = "seam")]
+        return self.failures.as_ref().is_some_and(|plan| plan.lacks(feature));
+        #[cfg(not(feature = "seam"))]
+        {
+            let _ = feature;
+            false
+        }
+    }
+
+    /// Keeps what was recorded into a command buffer, for the test's plan.
+    #[cfg(feature = "seam")]
+    pub(crate) fn note(&self, command: Command) {
+        if let Some(plan) = &self.failures {
+            plan.note(command);
+        }
+    }
+
     #[cfg(feature = "seam")]
     pub(crate) fn with(failures: std::sync::Arc<Failures>) -> Self {
         Calls { failures: Some(failures) }
@@ -88,7 +107,7 @@ impl Calls {
 }
 
 #[cfg(feature = "seam")]
-pub use plan::Failures;
+pub use plan::{Command, Failures};
 
 #[cfg(feature = "seam")]
 mod plan {
@@ -99,6 +118,23 @@ mod plan {
         sync::{Mutex, PoisonError},
     };
 
+    /// A recorded command that orders or does work.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[allow(missing_docs, reason = "the fields are those of the Vulkan commands")]
+    pub enum Command {
+        Begin,
+        Dispatch {
+            groups: [u32; 3],
+        },
+        Barrier {
+            from: vk::PipelineStageFlags,
+            to: vk::PipelineStageFlags,
+            source: vk::AccessFlags,
+            target: vk::AccessFlags,
+        },
+        End,
+    }
+
     /// Which calls fail, and how often each was made or failed.
     #[derive(Default, Debug)]
     pub struct Failures(Mutex<Inner>);
@@ -108,6 +144,8 @@ mod plan {
         seen: HashMap<Call, u64>,
         failed: u64,
         planned: Vec<Planned>,
+        commands: Vec<Command>,
+        lacking: Vec<&'static str>,
     }
 
     #[derive(Debug)]
@@ -142,6 +180,24 @@ mod plan {
         /// How many calls the plan made fail.
         pub fn failed(&self) -> u64 {
             self.inner().failed
+        }
+
+        /// Has every device lack this required feature, by its Vulkan name.
+        pub fn lack(&self, feature: &'static str) {
+            self.inner().lacking.push(feature);
+        }
+
+        pub(super) fn lacks(&self, feature: &str) -> bool {
+            self.inner().lacking.contains(&feature)
+        }
+
+        /// What was recorded so far into the command buffers of queues, the probe's included.
+        pub fn commands(&self) -> Vec<Command> {
+            self.inner().commands.clone()
+        }
+
+        pub(super) fn note(&self, command: Command) {
+            self.inner().commands.push(command);
         }
 
         pub(super) fn pick(&self, call: Call) -> Option<vk::Result> {

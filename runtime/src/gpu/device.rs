@@ -80,6 +80,11 @@ impl Device {
         self.features.allows(capability)
     }
 
+    /// Whether a kernel may use the execution mode `LocalSizeId`.
+    pub fn local_size_id(&self) -> bool {
+        self.features.local_size_id()
+    }
+
     /// The highest SPIR-V version that it takes, as in a module's header.
     pub fn spirv_version(&self) -> u32 {
         self.features.spirv_version
@@ -115,7 +120,11 @@ impl DeviceInfo {
         let mut import = vk::PhysicalDeviceExternalMemoryHostPropertiesEXT::default();
         let mut v11 = vk::PhysicalDeviceVulkan11Properties::default();
         let mut v12 = vk::PhysicalDeviceVulkan12Properties::default();
+        let mut v13 = vk::PhysicalDeviceVulkan13Properties::default();
         let mut query = vk::PhysicalDeviceProperties2::default().push_next(&mut v11).push_next(&mut v12);
+        if candidate.properties.api_version >= vk::API_VERSION_1_3 {
+            query = query.push_next(&mut v13);
+        }
         if candidate.features.host_import {
             query = query.push_next(&mut import);
         }
@@ -138,7 +147,11 @@ impl DeviceInfo {
             max_local: limits.max_compute_work_group_size,
             max_invocations: limits.max_compute_work_group_invocations,
             max_shared: limits.max_compute_shared_memory_size,
-            max_import: v11.max_memory_allocation_size,
+            // Before Vulkan 1.3 nothing tells how large a buffer may be.
+            max_import: match v13.max_buffer_size {
+                0 => v11.max_memory_allocation_size,
+                largest => v11.max_memory_allocation_size.min(largest),
+            },
             import_align: import.min_imported_host_pointer_alignment.max(1),
             tick_ns: (candidate.timestamp_bits > 0).then_some(f64::from(limits.timestamp_period)),
             timestamp_bits: candidate.timestamp_bits,

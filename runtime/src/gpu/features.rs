@@ -19,6 +19,8 @@ pub(crate) struct Features {
     core: vk::PhysicalDeviceFeatures,
     v11: vk::PhysicalDeviceVulkan11Features<'static>,
     v12: vk::PhysicalDeviceVulkan12Features<'static>,
+    /// All off before Vulkan 1.3.
+    v13: vk::PhysicalDeviceVulkan13Features<'static>,
     float_atomics: vk::PhysicalDeviceShaderAtomicFloatFeaturesEXT<'static>,
     subgroups: vk::SubgroupFeatureFlags,
     /// Highest SPIR-V version that the device takes, as in a module's header.
@@ -51,6 +53,8 @@ const OPTIONAL: &[Optional] = &[
     (&[Capability::VulkanMemoryModel], |f| &mut f.v12.vulkan_memory_model),
     (&[Capability::VulkanMemoryModelDeviceScope], |f| &mut f.v12.vulkan_memory_model_device_scope),
     (&[], |f| &mut f.v12.shader_subgroup_extended_types),
+    // Workgroup sizes from specialization constants by LocalSizeId.
+    (&[], |f| &mut f.v13.maintenance4),
     (&[], |f| &mut f.v12.subgroup_broadcast_dynamic_id),
     (&[Capability::AtomicFloat32AddEXT], |f| &mut f.float_atomics.shader_buffer_float32_atomic_add),
     (&[], |f| &mut f.float_atomics.shader_buffer_float32_atomics),
@@ -90,12 +94,15 @@ impl Features {
         let extensions = extensions(instance, device)?;
         let has = |name: &CStr| extensions.iter().any(|e| e.extension_name_as_c_str() == Ok(name));
         let mut f = Features {
-            host_import: has(vk::EXT_EXTERNAL_MEMORY_HOST_NAME),
+            host_import: has(vk::EXT_EXTERNAL_MEMORY_HOST_NAME) && importable(instance, device),
             // SPIR-V 1.5 comes with Vulkan 1.2, 1.6 with 1.3; the instance is made for 1.3.
             spirv_version: if version >= vk::API_VERSION_1_3 { 0x0001_0600 } else { 0x0001_0500 },
             ..Default::default()
         };
         let mut query = vk::PhysicalDeviceFeatures2::default().push_next(&mut f.v11).push_next(&mut f.v12);
+        if version >= vk::API_VERSION_1_3 {
+            query = query.push_next(&mut f.v13);
+        }
         if has(vk::EXT_SHADER_ATOMIC_FLOAT_NAME) {
             query = query.push_next(&mut f.float_atomics);
         }
@@ -108,6 +115,11 @@ impl Features {
         unsafe { instance.raw.get_physical_device_properties2(device, &mut query) };
         if v11.subgroup_supported_stages.contains(vk::ShaderStageFlags::COMPUTE) {
             f.subgroups = v11.subgroup_supported_operations;
+        }
+        for (name, at) in REQUIRED {
+            if instance.calls.lacks(name) {
+                *at(&mut f) = vk::FALSE;
+            }
         }
         Ok(f.unchained())
     }
@@ -143,7 +155,7 @@ impl Features {
 
     /// Calls `f` with a device-creation info that enables these features and the extensions that go with them.
     pub fn chain<R>(&self, f: impl FnOnce(vk::DeviceCreateInfo<'_>) -> R) -> R {
-        let Features { core, mut v11, mut v12, mut float_atomics, .. } = self.clone().unchained();
+        let Features { core, mut v11, mut v12, mut v13, mut float_atomics, .. } = self.clone().unchained();
         let mut extensions = vec![];
         if self.host_import {
             extensions.push(vk::EXT_EXTERNAL_MEMORY_HOST_NAME.as_ptr());
@@ -157,10 +169,18 @@ impl Features {
             .enabled_extension_names(&extensions)
             .push_next(&mut v11)
             .push_next(&mut v12);
+        if self.local_size_id() {
+            info = info.push_next(&mut v13);
+        }
         if atomics {
             info = info.push_next(&mut float_atomics);
         }
         f(info.push_next(&mut all))
+    }
+
+    /// Whether a kernel may give its workgroup size by the execution mode `LocalSizeId`.
+    pub fn local_size_id(&self) -> bool {
+        self.v13.maintenance4 == vk::TRUE
     }
 
     fn has_float_atomics(&self) -> bool {
@@ -173,6 +193,7 @@ impl Features {
     fn unchained(mut self) -> Self {
         self.v11.p_next = std::ptr::null_mut();
         self.v12.p_next = std::ptr::null_mut();
+        self.v13.p_next = std::ptr::null_mut();
         self.float_atomics.p_next = std::ptr::null_mut();
         self
     }
@@ -182,6 +203,17 @@ impl Features {
 unsafe impl Send for Features {}
 // SAFETY: as above; nothing is changed through a shared reference.
 unsafe impl Sync for Features {}
+
+/// Whether a buffer of the kind that imports use may be bound to imported host memory.
+fn importable(instance: &Instance, device: vk::PhysicalDevice) -> bool {
+    let info =
+        vk::PhysicalDeviceExternalBufferInfo::default().usage(super::import::USAGE).handle_type(super::import::HANDLE);
+    let mut found = vk::ExternalBufferProperties::default();
+    // SAFETY: `device` comes from this instance, which is made for Vulkan 1.1 and later.
+    unsafe { instance.raw.get_physical_device_external_buffer_properties(device, &info, &mut found) };
+    let features = found.external_memory_properties.external_memory_features;
+    features.contains(vk::ExternalMemoryFeatureFlags::IMPORTABLE)
+}
 
 fn extensions(instance: &Instance, device: vk::PhysicalDevice) -> Result<Vec<vk::ExtensionProperties>> {
     let calls: &Calls = &instance.calls;

@@ -16,7 +16,13 @@ pub(crate) struct Import {
     pub address: DeviceAddr,
 }
 
-const HANDLE: vk::ExternalMemoryHandleTypeFlags = vk::ExternalMemoryHandleTypeFlags::HOST_ALLOCATION_EXT;
+/// What an import is made from.
+pub(super) const HANDLE: vk::ExternalMemoryHandleTypeFlags = vk::ExternalMemoryHandleTypeFlags::HOST_ALLOCATION_EXT;
+
+/// What its buffer is for.
+pub(super) const USAGE: vk::BufferUsageFlags = vk::BufferUsageFlags::from_raw(
+    vk::BufferUsageFlags::STORAGE_BUFFER.as_raw() | vk::BufferUsageFlags::SHADER_DEVICE_ADDRESS.as_raw(),
+);
 
 impl Import {
     /// Imports the memory at `host`, which must be aligned to the device's `import_align` at both ends.
@@ -41,10 +47,7 @@ impl Import {
         })?;
 
         let mut external = vk::ExternalMemoryBufferCreateInfo::default().handle_types(HANDLE);
-        let info = vk::BufferCreateInfo::default()
-            .size(host.len())
-            .usage(vk::BufferUsageFlags::STORAGE_BUFFER | vk::BufferUsageFlags::SHADER_DEVICE_ADDRESS)
-            .push_next(&mut external);
+        let info = vk::BufferCreateInfo::default().size(host.len()).usage(USAGE).push_next(&mut external);
         // SAFETY: a plain buffer; the device enables buffer addresses and the import extension.
         let buffer = device.calls.run(Call::CreateBuffer, || unsafe { device.raw.create_buffer(&info, None) })?;
         let mut import =
@@ -54,12 +57,13 @@ impl Import {
 
         // HOST_COHERENT: the CPU side of the heap is plain memory that nobody flushes.
         let bits = needs.memory_type_bits & properties.memory_type_bits;
-        let coherent = (0..device.memory.memory_type_count).find(|&i| {
-            bits & (1 << i) != 0
-                && device.memory.memory_types[i as usize]
-                    .property_flags
-                    .contains(vk::MemoryPropertyFlags::HOST_COHERENT)
-        });
+        // Cached where there is a choice; AMD's DEVICE_COHERENT needs a feature that is not enabled.
+        let flags = |i: &u32| device.memory.memory_types[*i as usize].property_flags;
+        let coherent = (0..device.memory.memory_type_count)
+            .filter(|i| bits & (1 << i) != 0)
+            .filter(|i| flags(i).contains(vk::MemoryPropertyFlags::HOST_COHERENT))
+            .filter(|i| !flags(i).contains(vk::MemoryPropertyFlags::DEVICE_COHERENT_AMD))
+            .max_by_key(|i| flags(i).contains(vk::MemoryPropertyFlags::HOST_CACHED));
         let Some(kind) = coherent else {
             return Err(unavailable("it imports host memory only through memory types that are not host-coherent"));
         };

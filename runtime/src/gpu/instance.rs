@@ -52,7 +52,15 @@ impl Instance {
         }
         // SAFETY: `info` and what it points to live until the call returns; layer and extensions were checked or
         // belong to the layer.
-        let raw = calls.run(Call::CreateInstance, || unsafe { entry.create_instance(&info, None) })?;
+        let made = calls.run(Call::CreateInstance, || match unsafe { entry.create_instance(&info, None) } {
+            // What the loader answers where it finds no driver at all.
+            Err(vk::Result::ERROR_INCOMPATIBLE_DRIVER) => Ok(None),
+            made => made.map(Some),
+        })?;
+        let Some(raw) = made else {
+            let found = "the loader found no driver; install one (Debian: mesa-vulkan-drivers)".into();
+            return Err(Error::NoDevice { wanted: "is present".into(), found });
+        };
         let mut instance = Instance { raw, calls, messenger: None, _entry: entry };
         if validate {
             let utils = ash::ext::debug_utils::Instance::new(&instance._entry, &instance.raw);

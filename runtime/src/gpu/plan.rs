@@ -3,7 +3,7 @@
 //! [`crate::gpu::queue`] decides; a [`QueueDevice`] carries out. The Vulkan one is in [`super::submit`]; tests put
 //! their own in its place to check the plan (feature `seam`).
 
-use super::{pipeline::Pipeline, timing::Timer};
+use super::{pipeline::Pipeline, queue::Queue, timing::Timer};
 use crate::{
     addr::Span,
     error::{Error, Result},
@@ -96,11 +96,22 @@ pub trait QueueDevice: Send + Sync {
 /// Who lent memory to launches, a scope: learns the last point that uses it and whether a launch was never started.
 #[derive(Debug, Default)]
 pub(crate) struct Owner {
+    /// Whose points these are: the queue's address, which is not used again while a token of the owner exists.
+    queue: usize,
     last: AtomicU64,
     failed: OnceLock<Error>,
 }
 
 impl Owner {
+    pub fn of(queue: &Arc<Queue>) -> Arc<Self> {
+        Arc::new(Owner { queue: Arc::as_ptr(queue).addr(), ..Default::default() })
+    }
+
+    /// Whether its points are those of `queue`.
+    pub fn is_of(&self, queue: &Arc<Queue>) -> bool {
+        self.queue == Arc::as_ptr(queue).addr()
+    }
+
     pub fn used(&self, point: u64) {
         self.last.fetch_max(point, Ordering::SeqCst);
     }
@@ -115,8 +126,11 @@ impl Owner {
         let _ = self.failed.set(error.clone());
     }
 
-    /// Why a launch that used what it lent never started, if one did not.
-    pub fn failure(&self) -> Option<&Error> {
-        self.failed.get()
+    /// `NotStarted` where a launch that used what it lent never started.
+    pub fn failed(&self) -> Result<()> {
+        match self.failed.get() {
+            Some(cause) => Err(Error::NotStarted { cause: Box::new(cause.clone()) }),
+            None => Ok(()),
+        }
     }
 }

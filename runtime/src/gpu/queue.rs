@@ -171,7 +171,11 @@ impl Queue {
                 signals.push(end.point);
                 batches.push(Batch { steps, signal: end.point });
             }
-            self.device.submit(&batches, self.done.load(SeqCst))
+            match &s.lost {
+                // Jobs may have given their memory back already: what was pending must not start any more.
+                Some((lost, _)) => Err(lost.clone()),
+                None => self.device.submit(&batches, self.done.load(SeqCst)),
+            }
         };
         match result {
             Ok(()) => {
@@ -225,10 +229,14 @@ impl Queue {
 
     fn note_loss(&self, s: &mut State, error: &Error) {
         if matches!(error, Error::DeviceLost { .. }) && s.lost.is_none() {
-            tracing::error!("{error}");
             s.lost = Some((error.clone(), self.done.load(SeqCst)));
             self.any_failed.store(true, SeqCst);
         }
+    }
+
+    /// `is_done` without errors: a lost device has ended every launch, any other error passes.
+    pub fn has_ended(&self, point: u64) -> bool {
+        self.is_done(point).unwrap_or_else(|error| matches!(error, Error::DeviceLost { .. }))
     }
 
     /// Whether the launch has ended, or never started.
@@ -278,7 +286,7 @@ impl Queue {
             if self.done.load(SeqCst) >= target || self.device.counter()? >= target {
                 return Ok(());
             }
-            if start.elapsed() >= self.options.spin {
+            if start.elapsed() >= limit.map_or(self.options.spin, |limit| limit.min(self.options.spin)) {
                 break;
             }
             // A device that computes on the CPU may need this very processor to finish: not giving way costs the whole
@@ -350,7 +358,11 @@ impl Queue {
 
     /// Waits for every launch issued so far.
     pub fn wait_all(&self) -> Result<()> {
-        self.wait(self.issued.load(SeqCst), None)
+        match self.wait(self.issued.load(SeqCst), None) {
+            // Whoever issued the launch has been told.
+            Err(Error::NotStarted { .. }) => Ok(()),
+            result => result,
+        }
     }
 
     /// Submits what is pending and waits for everything, for good.
@@ -363,7 +375,10 @@ impl Queue {
 
     /// Launches so far, those reported as slow, those not yet known to have ended.
     pub fn counts(&self) -> (u64, u64, usize) {
-        let s = self.lock();
+        let mut s = self.lock();
+        if !s.submissions.is_empty() && s.lost.is_none() {
+            let _ = self.progress(&mut s);
+        }
         (s.launches, s.slow_launches, s.pending.len() + s.flights.len())
     }
 
@@ -381,13 +396,13 @@ impl Queue {
         ready.inspect(|(point, _)| _ = self.acknowledged.fetch_max(*point, SeqCst)).map(|(_, job)| job).collect()
     }
 
-    /// Reports the oldest submission, once, where it has run for longer than the limit.
-    pub(super) fn watch(&self, s: &mut State) {
-        let Some(limit) = self.options.launch_limit else { return };
-        let Some(head) = s.submissions.front_mut() else { return };
+    /// The report of the oldest submission, once, where it has run for longer than the limit.
+    pub(super) fn watch(&self, s: &mut State) -> Option<String> {
+        let limit = self.options.launch_limit?;
+        let head = s.submissions.front_mut()?;
         let running = head.head_since.elapsed();
         if head.reported || running < limit {
-            return;
+            return None;
         }
         head.reported = true;
         let signal = head.signal;
@@ -395,10 +410,10 @@ impl Queue {
         let mut names: Vec<_> =
             s.flights.iter().take_while(|step| step.point <= signal).map(|step| step.dispatch.name()).collect();
         names.dedup();
-        tracing::warn!(
+        Some(format!(
             "kernel {} has been running for {running:.1?}, longer than the limit of {limit:?}",
             names.join(", ")
-        );
+        ))
     }
 }
 

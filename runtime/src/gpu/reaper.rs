@@ -54,13 +54,20 @@ fn run(queue: &Queue) {
     // Points issued when the last nap began.
     let mut seen = 0;
     loop {
+        let mut report = None;
         if let Err(error) = queue.progress(&mut s)
             && !matches!(error, Error::DeviceLost { .. })
         {
-            tracing::warn!("reading the timeline: {error}");
+            report = Some(format!("reading the timeline: {error}"));
         }
-        queue.watch(&mut s);
-        if s.submissions.is_empty() && !s.pending.is_empty() {
+        report = report.or(queue.watch(&mut s));
+        if let Some(text) = report {
+            // A subscriber is user code and may ask this library: not under the lock.
+            drop(s);
+            tracing::warn!("{text}");
+            s = queue.lock();
+        }
+        if (s.submissions.is_empty() || s.is_lost()) && !s.pending.is_empty() {
             // A failure is kept for those who wait for these launches.
             let _ = queue.flush(&mut s, None, None);
         }

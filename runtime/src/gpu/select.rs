@@ -42,7 +42,8 @@ pub(crate) fn candidates(instance: &Instance, wanted: Option<&str>) -> Result<Ve
         }
     };
     if let Some(wanted) = wanted {
-        let index = wanted.parse::<usize>().ok();
+        // A number beyond the list may be part of a name.
+        let index = wanted.parse::<usize>().ok().filter(|index| *index < listed.len());
         let part = wanted.to_lowercase();
         let by_name = |name: &str| index.is_none() && name.to_lowercase().contains(&part);
         listed.retain(|(i, _, name, _)| index == Some(*i) || by_name(name));

@@ -1,5 +1,7 @@
 //! Carries out the queue's plan on a Vulkan device: command buffers, barriers, the timeline semaphore.
 
+#[cfg(feature = "seam")]
+use super::call::Command;
 use super::{
     call::Call,
     device::Device,
@@ -53,6 +55,8 @@ impl VulkanQueue {
         let info = vk::CommandBufferBeginInfo::default().flags(vk::CommandBufferUsageFlags::ONE_TIME_SUBMIT);
         // SAFETY: the buffer is not pending: it is new or its signal was reached; beginning resets it.
         calls.run(Call::BeginCommandBuffer, || unsafe { raw.begin_command_buffer(buffer, &info) })?;
+        #[cfg(feature = "seam")]
+        calls.note(Command::Begin);
         let mut bound = vk::Pipeline::null();
         for Step { barrier, dispatch, .. } in steps {
             if *barrier {
@@ -76,13 +80,16 @@ impl VulkanQueue {
             if let Some(timer) = &dispatch.timer {
                 // SAFETY: the pair belongs to this launch alone and is not in use by an earlier one.
                 unsafe { raw.cmd_reset_query_pool(buffer, timer.pool, timer.first, 2) };
-                let top = vk::PipelineStageFlags::TOP_OF_PIPE;
+                // Not at the top of the pipe, which would count the wait for the barrier.
+                let start = vk::PipelineStageFlags::COMPUTE_SHADER;
                 // SAFETY: the query was reset above.
-                unsafe { raw.cmd_write_timestamp(buffer, top, timer.pool, timer.first) };
+                unsafe { raw.cmd_write_timestamp(buffer, start, timer.pool, timer.first) };
             }
             let [x, y, z] = dispatch.groups;
             // SAFETY: a pipeline is bound, its constants are pushed, the counts are within the limits.
             unsafe { raw.cmd_dispatch(buffer, x, y, z) };
+            #[cfg(feature = "seam")]
+            calls.note(Command::Dispatch { groups: dispatch.groups });
             if let Some(timer) = &dispatch.timer {
                 let end = vk::PipelineStageFlags::COMPUTE_SHADER;
                 // SAFETY: the query was reset above.
@@ -92,7 +99,10 @@ impl VulkanQueue {
         // Law 8: device writes are available to the host before the signal.
         self.barrier(buffer, vk::PipelineStageFlags::HOST, vk::AccessFlags::HOST_READ | vk::AccessFlags::HOST_WRITE);
         // SAFETY: recording was begun above.
-        calls.run(Call::EndCommandBuffer, || unsafe { raw.end_command_buffer(buffer) })
+        calls.run(Call::EndCommandBuffer, || unsafe { raw.end_command_buffer(buffer) })?;
+        #[cfg(feature = "seam")]
+        calls.note(Command::End);
+        Ok(())
     }
 
     /// Everything that compute shaders have done so far comes before `to`.
@@ -112,6 +122,8 @@ impl VulkanQueue {
                 &[],
             );
         }
+        #[cfg(feature = "seam")]
+        self.device.calls.note(Command::Barrier { from, to, source: barrier.src_access_mask, target: access });
     }
 }
 
@@ -169,8 +181,9 @@ impl QueueDevice for VulkanQueue {
             });
         match result {
             Ok(()) => buffers.busy.extend(batches.iter().map(|b| b.signal).zip(recorded)),
-            // Half-recorded buffers are reset when they are begun again.
-            Err(_) => buffers.free.extend(recorded),
+            Err(_) if recorded.is_empty() => {}
+            // SAFETY: made from this pool, never submitted. Half-recorded ones could not be begun again.
+            Err(_) => unsafe { device.raw.free_command_buffers(buffers.pool, &recorded) },
         }
         result
     }

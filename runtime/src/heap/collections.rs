@@ -115,7 +115,13 @@ unsafe impl Allocator for SvmAlloc {
             return Ok(NonNull::slice_from_raw_parts(ptr, new.size()));
         }
         // SAFETY: the caller's promise.
-        unsafe { self.moved(ptr, old, new, false) }
+        let moved = unsafe { self.moved(ptr, old, new, false) };
+        // No room for a smaller piece elsewhere: `shrink_to_fit` aborts on an error, so keep the piece where it is.
+        // SAFETY: as above; nothing has changed where the move failed.
+        if moved.is_err() && new.size() > 0 && unsafe { self.0.0.shrink_in_place(ptr, old, new) } {
+            return Ok(NonNull::slice_from_raw_parts(ptr, new.size()));
+        }
+        moved
     }
 }
 

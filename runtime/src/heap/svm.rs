@@ -57,13 +57,14 @@ impl Svm {
         for candidate in gpu::candidates(&instance, config.device.as_deref())? {
             match Inner::open(config, seam, &instance, &candidate) {
                 Ok(inner) => return Ok(Svm(Arc::new(inner))),
-                Err(error @ Error::PlacementUnavailable { .. }) => refused.push(error),
-                Err(error) => return Err(error),
+                // A device that fails is one that does not work; the next may. Wrong options are wrong on all of them.
+                Err(error @ (Error::BadOption { .. } | Error::Os { .. })) => return Err(error),
+                Err(error) => refused.push(error),
             }
         }
         if refused.len() > 1 {
             let found = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            return Err(Error::NoDevice { wanted: "can share the host's memory".into(), found });
+            return Err(Error::NoDevice { wanted: "works".into(), found });
         }
         let none = || Error::NoDevice { wanted: "is usable".into(), found: "none was left to try".into() };
         Err(refused.pop().unwrap_or_else(none))

@@ -137,7 +137,7 @@ pub(crate) struct Used<'a> {
 /// safe code can store any address.
 ///
 /// It has no member in the shader's argument block.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Reach<'a> {
     parts: SmallVec<[(&'a Uses<'a>, Span, bool); 4]>,
 }

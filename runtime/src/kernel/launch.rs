@@ -85,6 +85,8 @@ impl<A: KernelArgs> Kernel<A> {
             self.submit(grid.into(), &args(s, buffers))
         });
         started.map(|launch| {
+            // Also where it uses nothing that was lent.
+            running.owner().used(launch.point);
             running.timer = launch.timer;
             running
         })
@@ -98,6 +100,9 @@ impl<A: KernelArgs> Kernel<A> {
         A::encode(args, &mut encoder);
         let encoder = encoder.finish(name)?;
         let uses = encoder.uses();
+        if let Some(used) = uses.iter().find(|used| !used.uses.owner().is_of(&self.svm.0.queue)) {
+            return Err(Error::OtherScope { field: used.field });
+        }
         for used in uses.iter().filter(|used| !used.span.is_empty()) {
             self.check(used)?;
             self.svm.0.unified.prepare(used.span)?;
@@ -169,7 +174,7 @@ impl Launch {
     /// Whether it has ended, be it because it could not be submitted; [`Launch::wait`] tells.
     /// A lost device has ended every launch.
     pub fn is_done(&self) -> bool {
-        self.svm.0.queue.is_done(self.point).unwrap_or(true)
+        self.svm.0.queue.has_ended(self.point)
     }
 
     /// The time that the device took for it, measured by the device. Waits until it has ended. `None` where it was

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     gpu::{Device, Pipeline, PipelineSource},
 };
+use rspirv::spirv::{Capability, Op};
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
 /// A kernel that is ready to be launched with arguments `A`. Clones share it; `Send` and `Sync`; keep it in a struct
@@ -107,15 +108,18 @@ impl Loader<'_> {
     /// `WorkgroupTooLarge`, `ArgumentMismatch`, `LayoutMismatch`, `WritesInput`, `ArgumentsTooLarge`; as Vulkan's.
     ///
     /// # Safety
-    /// The module is valid SPIR-V. For every argument value that safe code can build and `A`'s `#[len]` checks accept, the
+    /// The module is valid SPIR-V. For every grid, and every argument value that safe code can build and `A`'s `#[len]` checks accept, the
     /// shader touches only `A`'s slices, in bounds, as declared, without data races; with a `Reach` field also what
     /// that covers, provided that the launch keeps its own promise.
     pub unsafe fn load<A: KernelArgs>(self) -> Result<Kernel<A>> {
         let Loader { svm, spirv, entry, constants } = self;
         let device = &svm.0.device;
-        let words = words(spirv)?;
+        let mut words = words(spirv)?;
         let layout = A::layout();
-        let module = Reflection::new(&words, &entry, &constants)?;
+        let mut module = Reflection::new(&words, &entry, &constants)?;
+        // No descriptor is left after reflection, so nothing needs what this capability allows.
+        drop_capability(&mut words, NEEDLESS);
+        module.capabilities.retain(|capability| *capability != NEEDLESS);
         require(device, &entry, &module, words[VERSION_WORD])?;
         let facts = check(&entry, &module, &layout)?;
         let bytes = layout.last().map_or(0, |arg| arg.offset + arg.size);
@@ -159,10 +163,34 @@ fn words(bytes: &[u8]) -> Result<Vec<u32>> {
 /// Words in a module's header.
 const HEADER_WORDS: usize = 5;
 
+/// What glslang declares, by mistake, for some buffers that end in an array of references. It is about arrays of
+/// descriptors, and devices lack it (lavapipe before Mesa 23).
+const NEEDLESS: Capability = Capability::RuntimeDescriptorArray;
+
+/// Takes a capability's declaration out of a module whose instructions' lengths were checked.
+fn drop_capability(words: &mut Vec<u32>, capability: Capability) {
+    let mut at = HEADER_WORDS;
+    while let Some(first) = words.get(at).copied() {
+        let (op, len) = (first & 0xffff, (first >> 16) as usize);
+        // Declarations of capabilities come first in every module.
+        if op != Op::Capability as u32 || len == 0 {
+            return;
+        }
+        if words.get(at + 1) == Some(&(capability as u32)) {
+            words.drain(at..at + len);
+        } else {
+            at += len;
+        }
+    }
+}
+
 /// Refuses what the device cannot run.
 fn require(device: &Device, kernel: &str, module: &Reflection, version: u32) -> Result<()> {
     let mut missing: Vec<_> =
         module.capabilities.iter().filter(|c| !device.allows(**c)).map(|c| format!("capability {c:?}")).collect();
+    if module.local_size_id && !device.local_size_id() {
+        missing.push("execution mode LocalSizeId (feature maintenance4)".into());
+    }
     if version > device.spirv_version() {
         missing.push(format!("SPIR-V {}.{}", version >> 16 & 0xff, version >> 8 & 0xff));
     }
@@ -185,4 +213,23 @@ fn require(device: &Device, kernel: &str, module: &Reflection, version: u32) -> 
         return Ok(());
     };
     Err(Error::WorkgroupTooLarge { kernel: kernel.into(), size, limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capability_is_dropped_from_the_declarations_only() {
+        let declare = |c: Capability| [2 << 16 | Op::Capability as u32, c as u32];
+        let header = [rspirv::spirv::MAGIC_NUMBER, 0x10500, 0, 1, 0];
+        let rest = [3 << 16 | Op::MemoryModel as u32, 5348, 1];
+        let with = [declare(Capability::Shader), declare(NEEDLESS), declare(Capability::Int64)].concat();
+        let without = [declare(Capability::Shader), declare(Capability::Int64)].concat();
+        let mut words = [&header[..], &with, &rest].concat();
+        drop_capability(&mut words, NEEDLESS);
+        assert_eq!(words, [&header[..], &without, &rest].concat());
+        drop_capability(&mut words, NEEDLESS);
+        assert_eq!(words.len(), header.len() + without.len() + rest.len());
+    }
 }

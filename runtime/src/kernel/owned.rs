@@ -2,8 +2,9 @@
 
 use crate::{
     Svm,
-    error::{Error, Result},
+    error::Result,
     gpu::{Timer, plan::Owner},
+    os::exit::before_exit,
 };
 use std::{
     future::Future,
@@ -27,7 +28,7 @@ pub struct Running<B: Send + 'static> {
 
 impl<B: Send + 'static> Running<B> {
     pub(super) fn new(svm: &Svm, buffers: Box<B>) -> Self {
-        Running { svm: svm.clone(), owner: Arc::default(), buffers: Some(buffers), timer: None, waker: None }
+        Running { svm: svm.clone(), owner: Owner::of(&svm.0.queue), buffers: Some(buffers), timer: None, waker: None }
     }
 
     pub(super) fn owner(&self) -> &Arc<Owner> {
@@ -40,7 +41,7 @@ impl<B: Send + 'static> Running<B> {
 
     /// Whether it has ended; [`Running::wait`] tells how.
     pub fn is_done(&self) -> bool {
-        self.svm.0.queue.is_done(self.owner.last()).unwrap_or(true)
+        self.svm.0.queue.has_ended(self.owner.last())
     }
 
     /// Waits until it has ended and gives the buffers back.
@@ -78,10 +79,7 @@ impl<B: Send + 'static> Running<B> {
     /// When it returns nothing uses the buffers.
     fn settle(&self) -> Result<()> {
         self.svm.0.queue.settle(self.owner.last())?;
-        match self.owner.failure() {
-            Some(cause) => Err(Error::NotStarted { cause: Box::new(cause.clone()) }),
-            None => Ok(()),
-        }
+        self.owner.failed()
     }
 }
 
@@ -89,7 +87,7 @@ impl<B: Send + 'static> Drop for Running<B> {
     fn drop(&mut self) {
         let Some(buffers) = self.buffers.take() else { return };
         if !matches!(self.svm.0.queue.is_done(self.owner.last()), Ok(true)) {
-            self.svm.0.queue.when_done(self.owner.last(), Box::new(move || drop(buffers)));
+            self.svm.0.queue.when_done(self.owner.last(), Box::new(move || before_exit(|| drop(buffers))));
         }
     }
 }
@@ -114,7 +112,8 @@ impl<B: Send + 'static> Future for Running<B> {
                 self.waker = Some(slot.clone());
                 let wake = move || {
                     let waker = slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    waker.wake();
+                    // It may drop the future, and with it the last handle.
+                    before_exit(|| waker.wake());
                 };
                 self.svm.0.queue.when_done(self.owner.last(), Box::new(wake));
             }

@@ -112,15 +112,13 @@ impl Svm {
         E: From<Error>,
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<R, E>,
     {
-        let owner = Arc::default();
+        let owner = Owner::of(&self.0.queue);
         let result = run(self, &owner, f);
         let waited = self.0.queue.settle(owner.last());
         let result = result?;
         waited.map_err(E::from)?;
-        match owner.failure() {
-            Some(cause) => Err(Error::NotStarted { cause: Box::new(cause.clone()) }.into()),
-            None => Ok(result),
-        }
+        owner.failed()?;
+        Ok(result)
     }
 }
 
@@ -220,7 +218,7 @@ impl<T> Lent<'_, T> {
     /// The slice, after the launches that write it, and only those.
     ///
     /// # Errors
-    /// `NotStarted` where one of them could not be submitted; as Vulkan's.
+    /// `NotStarted` where a launch of this scope could not be submitted; as Vulkan's.
     pub fn host(&self) -> Result<&[T]> {
         self.wait(false)?;
         // SAFETY: borrowed for longer than `self`; no launch writes it, and a new one needs `&mut self`.
@@ -230,7 +228,7 @@ impl<T> Lent<'_, T> {
     /// The slice for changing it, after the launches that use it, and only those.
     ///
     /// # Errors
-    /// `NotStarted` where one of them could not be submitted; as Vulkan's.
+    /// `NotStarted` where a launch of this scope could not be submitted; as Vulkan's.
     pub fn host_mut(&mut self) -> Result<&mut [T]> {
         self.wait(true)?;
         // SAFETY: borrowed for longer than `self`; no launch uses it, and a new one needs `self`.
@@ -248,7 +246,9 @@ impl<T> Lent<'_, T> {
     }
 
     fn wait(&self, write: bool) -> Result<()> {
-        self.svm.0.queue.wait(self.uses.conflict(write), None)
+        self.svm.0.queue.wait(self.uses.conflict(write), None)?;
+        // An earlier launch than the last one may be what never started.
+        self.uses.owner.failed()
     }
 }
 

@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Reflection {
     /// Invocations in a workgroup, with the specialization applied.
     pub local_size: [u32; 3],
+    /// Whether it is given by the execution mode `LocalSizeId`.
+    pub local_size_id: bool,
     /// Declared by the module.
     pub capabilities: Vec<Capability>,
     /// Bytes of `shared` variables, without padding between them; `None` if their size is computed in a way that is
@@ -76,7 +78,17 @@ impl Reflection {
         let local_size = local_size(&module, &constants, function)?;
         let accesses = Accesses::find(&module, &constants, &body);
         let capabilities = module.capabilities.clone();
-        Ok(Reflection { local_size, capabilities, shared_bytes: shared, block, accesses, module, constants })
+        let local_size_id = module.modes.iter().any(|m| m.function == function && m.mode == ExecutionMode::LocalSizeId);
+        Ok(Reflection {
+            local_size,
+            local_size_id,
+            capabilities,
+            shared_bytes: shared,
+            block,
+            accesses,
+            module,
+            constants,
+        })
     }
 
     /// What a type is.

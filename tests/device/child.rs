@@ -1,0 +1,50 @@
+//! Tests that need a process of their own: the program starts itself again and plays the part that it is given.
+
+use std::{
+    process::{Command, ExitCode, Output, abort},
+    thread,
+    time::Duration,
+};
+
+/// Names the part.
+const PART: &str = "VKSVM_TEST_PART";
+
+/// A part's process ends itself after this.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The parts, by name.
+const PARTS: &[(&str, fn())] = &[
+    ("provoke_validation", crate::validation::provoke),
+    ("open", crate::selection::open_and_say),
+    ("push_until_exhausted", crate::heap::system::push_until_exhausted),
+    ("fork", crate::heap::system::fork_and_touch),
+];
+
+/// Plays the part that the environment names, if it names one.
+pub fn act() -> Option<ExitCode> {
+    let part = std::env::var(PART).ok()?;
+    let Some((_, play)) = PARTS.iter().find(|(name, _)| *name == part) else {
+        eprintln!("no part '{part}'");
+        return Some(ExitCode::from(64));
+    };
+    thread::spawn(|| {
+        thread::park_timeout(LIMIT);
+        eprintln!("the part has not ended after {LIMIT:?}");
+        abort();
+    });
+    play();
+    Some(ExitCode::SUCCESS)
+}
+
+/// Plays `part` in a process of its own, with these environment variables set, and returns how that ended.
+pub fn play(part: &str, env: &[(&str, &str)]) -> Output {
+    let program = std::env::current_exe().expect("a program knows where it is");
+    let mut command = Command::new(program);
+    command.env(PART, part).envs(env.iter().copied());
+    command.output().expect("the test program can be started again")
+}
+
+/// Both outputs of a process, for messages and for looking through.
+pub fn said(output: &Output) -> String {
+    format!("{}: {}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
