@@ -14,7 +14,11 @@ use crate::{
     log,
     variants::{refused, saw},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use vksvm::{
     Error, Kernel, Launch, Result, Svm, SvmVec,
     seam::{Call, Failures, VkResult},
@@ -369,7 +373,12 @@ fn a_lost_device_stays_lost_and_data_stays_readable() {
     refused(owned, "DeviceLost");
     let more: SvmVec<u32> = svm.vec(0..100_000);
     assert!(more.iter().copied().eq(0..100_000), "the heap works on");
-    assert!(log::since(mark).iter().any(|line| line.contains("lost")), "{:?}", log::since(mark));
+    // The reaper's thread logs it.
+    let start = Instant::now();
+    while !log::since(mark).iter().any(|line| line.contains("lost")) {
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", log::since(mark));
+        std::thread::yield_now();
+    }
     // A new one works.
     let svm = open(&Failures::new()).expect("a new one");
     let kernels = Kernels::load(&svm).expect("a new one");

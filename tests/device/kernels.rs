@@ -48,7 +48,7 @@ pub struct Tick<'a> {
     pub value: u32,
 }
 
-/// Each workgroup waits until `gate[0]` is not zero, at most for so many rounds; the first does `count[0] += 1` then.
+/// Each workgroup waits until `gate[0]` is not zero, at most for so many rounds; the last does `count[0] += 1` then.
 #[derive(KernelArgs)]
 pub struct Gate<'a> {
     /// Written by the program while the kernel looks at it: see [`crate::launch::gate`].

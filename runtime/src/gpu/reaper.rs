@@ -54,17 +54,16 @@ fn run(queue: &Queue) {
     // Points issued when the last nap began.
     let mut seen = 0;
     loop {
-        let mut report = None;
         if let Err(error) = queue.progress(&mut s)
             && !matches!(error, Error::DeviceLost { .. })
         {
-            report = Some(format!("reading the timeline: {error}"));
+            s.report = Some(format!("reading the timeline: {error}"));
         }
-        report = report.or(queue.watch(&mut s));
-        if let Some(text) = report {
+        let reports = [queue.watch(&mut s), s.report.take()];
+        if reports.iter().any(Option::is_some) {
             // A subscriber is user code and may ask this library: not under the lock.
             drop(s);
-            tracing::warn!("{text}");
+            reports.iter().flatten().for_each(|text| tracing::warn!("{text}"));
             s = queue.lock();
         }
         if (s.submissions.is_empty() || s.is_lost()) && !s.pending.is_empty() {

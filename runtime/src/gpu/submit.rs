@@ -96,7 +96,7 @@ impl VulkanQueue {
                 unsafe { raw.cmd_write_timestamp(buffer, end, timer.pool, timer.first + 1) };
             }
         }
-        // Law 8: device writes are available to the host before the signal.
+        // Rule 2 of ARCHITECTURE.md: device writes are available to the host before the signal.
         self.barrier(buffer, vk::PipelineStageFlags::HOST, vk::AccessFlags::HOST_READ | vk::AccessFlags::HOST_WRITE);
         // SAFETY: recording was begun above.
         calls.run(Call::EndCommandBuffer, || unsafe { raw.end_command_buffer(buffer) })?;

@@ -7,7 +7,7 @@
 
 use crate::kernels;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use vksvm::{InOut, Kernel, Launch, Ptr, Reach, Result, Svm, SvmBox};
+use vksvm::{Grid, InOut, Kernel, Launch, Ptr, Reach, Result, Svm, SvmBox};
 
 /// Workgroups, which pass one after the other, and the rounds that each makes at most. A gate that nobody opens holds
 /// for some seconds: a test that fails must not leave it running for ever.
@@ -38,7 +38,7 @@ impl Gate {
         let gate = Ptr::from_address((&raw const *self.word).expose_provenance() as u64);
         let args = kernels::Gate { gate, count, rounds: ROUNDS, reach: Reach::new() };
         // SAFETY: the kernel follows `gate` only, to a word that outlives the launch (see the module).
-        unsafe { kernel.launch_reaching(self.groups, args) }
+        unsafe { kernel.launch_reaching(Grid::groups([self.groups, 1, 1]), args) }
     }
 
     /// Opens the gate when it is dropped, on a panic too.

@@ -1,4 +1,4 @@
-//! What the Vulkan queue records is what it was handed, each submission followed by the barrier for the host (law 8).
+//! What the Vulkan queue records is what it was handed, each submission followed by the barrier for the host (rule 2 of ARCHITECTURE.md).
 
 use crate::kernels;
 use std::{

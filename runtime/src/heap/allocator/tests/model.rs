@@ -85,7 +85,7 @@ fn check_content(heap: &Heap, one: &Live, bytes: Range<usize>, value: u8) -> Res
 
 fn run(backing: Backing, options: HeapOptions, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let heap = heap_on(backing, LEN, options);
-    // Law 9: whatever touches the user view from here on is killed. Content is written and read through the other.
+    // Rule 4 of ARCHITECTURE.md: whatever touches the user view from here on is killed. Content is written and read through the other.
     heap.mapping().revoke(backing == Backing::Memfd);
     let mut live: Vec<Live> = Vec::new();
     for (number, step) in steps.into_iter().enumerate() {

@@ -83,7 +83,7 @@ fn threads_exchange_allocations() {
     for release_pages in [true, false] {
         bounded(move || {
             let heap = heap(32 * BLOCK, HeapOptions { release_pages, ..FREE_ALL });
-            // Law 9 for all threads at once.
+            // Rule 4 of ARCHITECTURE.md, for all threads at once.
             heap.mapping().revoke(true);
             exchange(&heap, 3000, &[64, 64, 500, 5_000, 200_000]);
         });
