@@ -1,7 +1,7 @@
 //! What a person sees: progress while workloads run, and the table at the end.
 
 use anyhow::Error;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::{IsTerminal, stderr},
@@ -120,7 +120,7 @@ impl Row {
 /// The table, the problems, the pictures and a closing line.
 pub fn report(rows: &[Row], capabilities: &Capabilities) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.set_header(["workload", "size", "launches", "kernel time", "wall time", "verified"]);
     for row in rows {
         let verified = match (&row.cells, &row.problem) {

@@ -7,7 +7,7 @@
 layout(local_size_x = 128) in;
 
 layout(push_constant, scalar) uniform Args {
-    Item_ptr_in heads;
+    u64_in heads; // addresses of items: glslang takes Item_ptr_in, used like this, for a descriptor array
     u32_out sums;
     uint n;
 };
@@ -18,8 +18,7 @@ void main() {
     }
     GRID_STRIDE(i, n) {
         uint sum = 0u;
-        // By address: assigning to a reference makes glslang ask for a capability that has nothing to do with it.
-        uint64_t at = uint64_t(heads.v[i]);
+        uint64_t at = heads.v[i];
         while (at != 0ul) {
             Item_in item = Item_in(at);
             sum += item.v[0].value;

@@ -9,7 +9,7 @@
 use super::{Job, Meter, Outcome, Workload};
 use crate::kernels;
 use anyhow::{Context, Result, bail};
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageReader, imageops::FilterType};
+use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, imageops::FilterType};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -139,7 +139,11 @@ impl Filter {
 
 /// Decodes straight into the heap where the file's pixels are bytes, as those of nearly all pictures are.
 fn read(svm: &Svm, path: &Path, wanted_width: Option<u64>) -> Result<Picture> {
-    let decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
+    let reader = ImageReader::open(path)?.with_guessed_format()?;
+    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
+        bail!("it is neither a PNG nor a JPEG");
+    }
+    let decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         bail!("it has no pixels");
