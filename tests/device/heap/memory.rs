@@ -24,6 +24,7 @@ tests![
     leaks_are_counted_and_warned_of,
     many_threads_allocate_and_free,
     growing_and_shrinking_keeps_content,
+    shrinking_works_in_a_full_heap,
 ];
 
 fn from_one_byte_to_gigabytes() {
@@ -225,4 +226,16 @@ fn growing_and_shrinking_keeps_content() {
         assert!(v.iter().copied().eq(0..len as u32));
         assert_eq!(svm.stats().live_bytes, 4 * v.capacity() as u64);
     }
+}
+
+/// A smaller piece elsewhere would be better, but there is none: the piece stays where it is, and nothing aborts.
+fn shrinking_works_in_a_full_heap() {
+    let svm = Svm::builder().heap_size(2 << 20).open().expect("open");
+    let page = vksvm::PAGE / size_of::<u32>();
+    let mut v = svm.try_with_capacity::<u32>(page).expect("the first page");
+    v.push(7);
+    let rest: Vec<SvmVec<u32>> = std::iter::from_fn(|| svm.try_with_capacity(page).ok()).collect();
+    assert_eq!((svm.stats().free_bytes, rest.len()), (0, vksvm::BLOCK / vksvm::PAGE - 1));
+    v.shrink_to_fit();
+    assert_eq!((&v[..], v.capacity()), (&[7][..], 1));
 }
