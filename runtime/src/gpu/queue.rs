@@ -128,9 +128,7 @@ impl Queue {
     /// under the queue's lock, so that launches of several threads on the same memory are ordered as they are issued.
     pub fn launch(&self, dispatch: Dispatch, after: impl FnOnce() -> u64, record: impl FnOnce(u64)) -> Result<u64> {
         let mut s = self.lock();
-        if let Some((lost, _)) = &s.lost {
-            return Err(lost.clone());
-        }
+        s.alive()?;
         // Reading the timeline costs microseconds where the driver emulates it. Once a group is pending nobody here needs
         // to know: the reaper sends it out when the queue runs dry.
         if s.pending.is_empty() && !s.submissions.is_empty() {
@@ -174,11 +172,8 @@ impl Queue {
                 signals.push(end.point);
                 batches.push(Batch { steps, signal: end.point });
             }
-            match &s.lost {
-                // Jobs may have given their memory back already: what was pending must not start any more.
-                Some((lost, _)) => Err(lost.clone()),
-                None => self.device.submit(&batches, self.done.load(SeqCst)),
-            }
+            // After a loss jobs may have given their memory back already: what was pending must not start any more.
+            s.alive().and_then(|()| self.device.submit(&batches, self.done.load(SeqCst)))
         };
         match result {
             Ok(()) => {
@@ -300,6 +295,11 @@ impl State {
             }
         }
         point
+    }
+
+    /// The loss of the device, if it is lost.
+    fn alive(&self) -> Result<()> {
+        self.lost.as_ref().map_or(Ok(()), |(lost, _)| Err(lost.clone()))
     }
 
     pub fn is_lost(&self) -> bool {

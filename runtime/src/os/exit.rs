@@ -17,7 +17,7 @@ struct State {
     exiting: bool,
 }
 
-/// The longest that the end of the process waits. What is done then is freeing memory; a second is a lot.
+/// The longest that the end of the process waits: what is done then frees memory, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `work`, which may take the last handle of a device down. The process does not end meanwhile; where it has begun

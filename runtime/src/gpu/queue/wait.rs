@@ -20,9 +20,7 @@ impl Queue {
     pub fn is_done(&self, point: u64) -> Result<bool> {
         if self.done.load(SeqCst) < point {
             let mut s = self.lock();
-            if let Some((lost, _)) = &s.lost {
-                return Err(lost.clone());
-            }
+            s.alive()?;
             self.progress(&mut s)?;
             if self.done.load(SeqCst) < s.runs_until(point) {
                 return Ok(false);
@@ -40,9 +38,7 @@ impl Queue {
         let mut target = point;
         if self.done.load(SeqCst) < point {
             let mut s = self.lock();
-            if let Some((lost, _)) = &s.lost {
-                return Err(lost.clone());
-            }
+            s.alive()?;
             if s.pending.first().is_some_and(|step| step.point <= point) {
                 // Where this fails the points have failed, which is reported below.
                 let _ = self.flush(&mut s, Some(point), None);
@@ -137,9 +133,7 @@ impl Queue {
 
     /// Submits what is pending and waits for everything, for good.
     pub fn close(&self) {
+        // Whatever the result, nothing runs now, and nobody is left to be told.
         let _ = self.settle(self.issued.load(SeqCst));
-        let s = self.lock();
-        self.device.quiesce();
-        drop(s);
     }
 }
