@@ -1,0 +1,73 @@
+//! What to lower to.
+
+/// How a device address follows from a unified address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Translation {
+    /// They are equal: the module is only looked at, its words come back unchanged.
+    Identity,
+    /// They differ by one number everywhere.
+    Offset(Offset),
+    /// A table over one range of addresses, the heap, says where each page is.
+    Table(Table),
+    /// Two levels of tables over all 48-bit addresses say where each page is.
+    Mirrored(Mirrored),
+}
+
+/// Device address minus unified address, wrapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offset(pub u64);
+
+/// A flat table over the heap.
+///
+/// In device memory at [`entries`](Self::entries), a multiple of 8, lie `pages + 1` unsigned 64-bit numbers: the device
+/// address of each page's first byte, then that of a null page, to which every address outside the heap leads. A device
+/// page may start at any multiple of 16; its bytes are contiguous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Table {
+    /// The heap's first unified address: a multiple of the page size.
+    pub base: u64,
+    /// Pages in the heap: at least one.
+    pub pages: u64,
+    /// The binary logarithm of the page size in bytes: 6 to 30. vksvm's pages have 64 KiB, which is 16.
+    pub page_shift: u32,
+    /// The device address of the table.
+    pub entries: u64,
+}
+
+/// A root table of leaf tables, over the unified addresses below 2^48.
+///
+/// In device memory at [`root`](Self::root), a multiple of 8, lie `2^(48 - page_shift - leaf_shift) + 1` unsigned 64-bit
+/// numbers, the device addresses of leaf tables; the last is for every address of 2^48 and more. A leaf table is
+/// `2^leaf_shift` device addresses of pages. What is not mapped has leaves or pages of its own kind: one shared leaf
+/// full of one null page will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mirrored {
+    /// The device address of the root table.
+    pub root: u64,
+    /// The binary logarithm of the page size in bytes: 6 to 30.
+    pub page_shift: u32,
+    /// The binary logarithm of a leaf table's length: at least 1, and below `48 - page_shift`.
+    pub leaf_shift: u32,
+}
+
+/// What [`lower`](crate::lower) does to a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// How addresses are translated.
+    pub translation: Translation,
+    /// What to do wrong on purpose.
+    #[cfg(feature = "seam")]
+    pub broken: Option<crate::Broken>,
+}
+
+impl Options {
+    /// Lowers for this translation.
+    pub fn new(translation: Translation) -> Self {
+        Options {
+            translation,
+            #[cfg(feature = "seam")]
+            broken: None,
+        }
+    }
+}
