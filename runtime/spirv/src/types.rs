@@ -180,6 +180,14 @@ impl Types {
                 Some(class) => Type::Pointer { class, pointee: word(1) },
                 None => Type::Other,
             },
+            // Declared in full later; until then it is known to be a pointer.
+            Op::TypeForwardPointer => {
+                if let Some(class) = StorageClass::from_u32(word(1)) {
+                    let entry = Entry { ty: Type::Pointer { class, pointee: 0 }, depth: 0, leaves: Some(1) };
+                    self.types.insert(word(0), entry);
+                }
+                return Ok(());
+            }
             Op::Constant => {
                 if let Type::Int { bits } = self.get(inst.ty) {
                     let value = u64::from(word(0)) | u64::from(word(1)) << 32;
