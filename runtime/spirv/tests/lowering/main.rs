@@ -1,0 +1,5 @@
+//! Lowers the modules of `corpus/` in every form and looks at what comes out.
+
+mod corpus;
+mod modules;
+mod spirv_val;
