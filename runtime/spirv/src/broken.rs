@@ -18,11 +18,6 @@ pub enum Broken {
 
 impl Broken {
     /// All of them.
-    pub const ALL: &[Broken] = &[
-        Broken::SkipLoads,
-        Broken::SkipStores,
-        Broken::SkipAtomics,
-        Broken::SkipCopySources,
-        Broken::SkipCopyTargets,
-    ];
+    pub const ALL: &[Broken] =
+        &[Broken::SkipLoads, Broken::SkipStores, Broken::SkipAtomics, Broken::SkipCopySources, Broken::SkipCopyTargets];
 }
