@@ -1,8 +1,20 @@
 //! Rewrites SPIR-V compute modules so that every access through a pointer translates its address.
 
+mod access;
+mod address;
+mod emit;
 mod error;
 mod facts;
+mod flow;
+mod lower;
+mod mark;
+mod memory;
+mod module;
 mod options;
+mod place;
+mod scope;
+mod survey;
+mod types;
 
 #[cfg(feature = "seam")]
 mod broken;
@@ -11,10 +23,5 @@ mod broken;
 pub use broken::Broken;
 pub use error::Error;
 pub use facts::{Access, Block, Dereferences, Facts, Lowered};
+pub use lower::lower;
 pub use options::{Mirrored, Offset, Options, Table, Translation};
-
-/// Lowers a module.
-pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
-    let _ = options;
-    Ok(Lowered { words: words.to_vec(), facts: Facts::default() })
-}

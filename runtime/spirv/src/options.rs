@@ -1,5 +1,7 @@
 //! What to lower to.
 
+use crate::error::{Error, Result};
+
 /// How a device address follows from a unified address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -70,4 +72,56 @@ impl Options {
             broken: None,
         }
     }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.translation {
+            Translation::Identity | Translation::Offset(_) => Ok(()),
+            Translation::Table(table) => table.check(),
+            Translation::Mirrored(tables) => tables.check(),
+        }
+    }
+}
+
+impl Table {
+    fn check(&self) -> Result<()> {
+        let page = page_size(self.page_shift)?;
+        let Table { base, pages, entries, .. } = *self;
+        if !base.is_multiple_of(page) {
+            return wrong(format!("the heap starts at {base:#x}, which is no multiple of the page size, {page:#x}"));
+        }
+        let bytes = u128::from(pages) * u128::from(page);
+        if pages == 0 || u128::from(base) + bytes > 1 << 64 {
+            return wrong(format!("{pages} pages of {page:#x} bytes from {base:#x} are no range of 64-bit addresses"));
+        }
+        table_at("the table", entries, pages + 1)
+    }
+}
+
+impl Mirrored {
+    fn check(&self) -> Result<()> {
+        page_size(self.page_shift)?;
+        let most = MIRRORED_BITS - self.page_shift;
+        if self.leaf_shift == 0 || self.leaf_shift >= most {
+            return wrong(format!("leaf_shift is {}; with these pages it can be 1 to {}", self.leaf_shift, most - 1));
+        }
+        table_at("the root table", self.root, (1 << (most - self.leaf_shift)) + 1)
+    }
+}
+
+/// Bits of the addresses that the mirrored form covers: what x86-64 and AArch64 processes have without extensions.
+pub(crate) const MIRRORED_BITS: u32 = 48;
+
+fn page_size(shift: u32) -> Result<u64> {
+    if (6..=30).contains(&shift) { Ok(1 << shift) } else { wrong(format!("page_shift is {shift}; it can be 6 to 30")) }
+}
+
+fn table_at(what: &str, at: u64, entries: u64) -> Result<()> {
+    if at.is_multiple_of(8) && u128::from(at) + u128::from(entries) * 8 <= 1 << 64 {
+        return Ok(());
+    }
+    wrong(format!("{what} cannot be at {at:#x}: that must be a multiple of 8 with room for {entries} entries"))
+}
+
+fn wrong<T>(reason: String) -> Result<T> {
+    Err(Error::Options { reason })
 }

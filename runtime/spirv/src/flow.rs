@@ -1,0 +1,228 @@
+//! The control flow of a function: blocks, dominators, loops.
+
+use crate::{
+    error::Result,
+    module::{Module, invalid},
+};
+use rspirv::spirv::Op;
+use std::{collections::HashMap, ops::Range};
+
+/// A function's blocks; the first is its entry.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub blocks: Vec<Block>,
+    /// The block that each of the function's labels starts.
+    labels: HashMap<u32, usize>,
+    /// Blocks in an order in which each comes after its dominator. Blocks that are never reached come last.
+    pub order: Vec<usize>,
+}
+
+/// A block and its place in the tree of dominators.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// Its instructions, the label excluded, the terminator included.
+    pub insts: Range<usize>,
+    /// Where to insert what is to be the last before it ends: its merge instruction, else its terminator.
+    pub end: usize,
+    /// The closest block that every path to this one leads through.
+    pub dominator: Option<usize>,
+    /// Dominators above it.
+    pub depth: u32,
+    /// The header of the innermost loop that it is in.
+    pub inside: Option<usize>,
+    /// Its place in `Flow::order`, and the place after the last block that it dominates.
+    span: Range<usize>,
+    successors: Vec<usize>,
+    /// The label after the loop that it is the header of.
+    merge: Option<u32>,
+}
+
+impl Flow {
+    pub fn of(module: &Module<'_>, function: Range<usize>) -> Result<Self> {
+        let mut flow = Flow { blocks: vec![], labels: HashMap::new(), order: vec![] };
+        flow.split(module, function)?;
+        for block in &mut flow.blocks {
+            let labels = successors(module, block.insts.end - 1);
+            block.successors = labels.iter().filter_map(|label| flow.labels.get(label).copied()).collect();
+        }
+        flow.dominators();
+        flow.loops();
+        Ok(flow)
+    }
+
+    /// Whether `a` is `b` or dominates it.
+    pub fn dominates(&self, a: usize, b: usize) -> bool {
+        self.blocks[a].span.contains(&self.blocks[b].span.start)
+    }
+
+    /// The block that an instruction is in; the entry for whatever is outside blocks.
+    pub fn block_of(&self, index: usize) -> usize {
+        self.blocks.partition_point(|block| block.insts.start <= index).saturating_sub(1)
+    }
+
+    fn split(&mut self, module: &Module<'_>, function: Range<usize>) -> Result<()> {
+        let mut start: Option<usize> = None;
+        let mut end: Option<usize> = None;
+        let mut merge = None;
+        for index in function {
+            let inst = &module.insts[index];
+            match (inst.op, start) {
+                (Op::Label, Some(_)) => return invalid(format!("{} starts a block inside a block", inst.describe())),
+                (Op::Label, None) => {
+                    self.labels.insert(inst.id, self.blocks.len());
+                    (start, end, merge) = (Some(index + 1), None, None);
+                }
+                (Op::LoopMerge, Some(_)) => {
+                    (end, merge) = (Some(index), module.operands(inst).first().copied());
+                }
+                (Op::SelectionMerge, Some(_)) => end = Some(index),
+                (op, Some(first)) if ends_block(op) => {
+                    self.blocks.push(Block {
+                        insts: first..index + 1,
+                        end: end.unwrap_or(index),
+                        dominator: None,
+                        depth: 0,
+                        inside: None,
+                        span: 0..0,
+                        successors: vec![],
+                        merge,
+                    });
+                    start = None;
+                }
+                _ => {}
+            }
+        }
+        match start {
+            Some(index) => invalid(format!("{} has no terminator", module.insts[index - 1].describe())),
+            None => Ok(()),
+        }
+    }
+
+    /// Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
+    fn dominators(&mut self) {
+        if self.blocks.is_empty() {
+            return;
+        }
+        let reversed = self.reverse_postorder();
+        let mut number = vec![usize::MAX; self.blocks.len()];
+        reversed.iter().enumerate().for_each(|(n, block)| number[*block] = n);
+        let mut predecessors = vec![vec![]; self.blocks.len()];
+        for &block in &reversed {
+            self.blocks[block].successors.iter().for_each(|next| predecessors[*next].push(block));
+        }
+        let mut dominator: Vec<Option<usize>> = vec![None; self.blocks.len()];
+        dominator[0] = Some(0);
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for &block in reversed.iter().skip(1) {
+                let known = predecessors[block].iter().copied().filter(|p| dominator[*p].is_some());
+                let common = known.reduce(|mut a, mut b| {
+                    while a != b {
+                        let deeper = if number[a] > number[b] { &mut a } else { &mut b };
+                        *deeper = dominator[*deeper].unwrap_or(0);
+                    }
+                    a
+                });
+                if dominator[block] != common {
+                    dominator[block] = common;
+                    changed = true;
+                }
+            }
+        }
+        for &block in reversed.iter().skip(1) {
+            self.blocks[block].dominator = dominator[block];
+            self.blocks[block].depth = dominator[block].map_or(0, |up| self.blocks[up].depth + 1);
+        }
+        self.order = self.preorder(&reversed);
+        self.order.extend((0..self.blocks.len()).filter(|block| number[*block] == usize::MAX));
+        for at in 0..self.order.len() {
+            self.blocks[self.order[at]].span = at..at + 1;
+        }
+        for at in (0..self.order.len()).rev() {
+            let end = self.blocks[self.order[at]].span.end;
+            if let Some(up) = self.blocks[self.order[at]].dominator {
+                self.blocks[up].span.end = self.blocks[up].span.end.max(end);
+            }
+        }
+    }
+
+    fn reverse_postorder(&self) -> Vec<usize> {
+        let (mut seen, mut order) = (vec![false; self.blocks.len()], vec![]);
+        let mut open = vec![(0, 0)];
+        seen[0] = true;
+        while let Some((block, next)) = open.pop() {
+            match self.blocks[block].successors.get(next).copied() {
+                None => order.push(block),
+                Some(successor) => {
+                    open.push((block, next + 1));
+                    if !std::mem::replace(&mut seen[successor], true) {
+                        open.push((successor, 0));
+                    }
+                }
+            }
+        }
+        order.reverse();
+        order
+    }
+
+    /// The tree of dominators, each subtree in one piece.
+    fn preorder(&self, reached: &[usize]) -> Vec<usize> {
+        let mut children = vec![vec![]; self.blocks.len()];
+        for &block in reached.iter().rev() {
+            if let Some(up) = self.blocks[block].dominator {
+                children[up].push(block);
+            }
+        }
+        let (mut order, mut open) = (vec![], vec![0]);
+        while let Some(block) = open.pop() {
+            order.push(block);
+            open.append(&mut children[block]);
+        }
+        order
+    }
+
+    /// A block is in a loop if the loop's header dominates it and what comes after the loop does not.
+    fn loops(&mut self) {
+        for at in 0..self.order.len() {
+            let block = self.order[at];
+            let mut inside = self.blocks[block].dominator.and_then(|up| self.blocks[up].inside);
+            while let Some(header) = inside {
+                let after = self.blocks[header].merge.and_then(|label| self.labels.get(&label).copied());
+                if !after.is_some_and(|after| self.dominates(after, block)) {
+                    break;
+                }
+                inside = self.blocks[header].dominator.and_then(|up| self.blocks[up].inside);
+            }
+            self.blocks[block].inside = if self.blocks[block].merge.is_some() { Some(block) } else { inside };
+        }
+    }
+}
+
+fn ends_block(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Branch
+            | Op::BranchConditional
+            | Op::Switch
+            | Op::Return
+            | Op::ReturnValue
+            | Op::Kill
+            | Op::Unreachable
+            | Op::TerminateInvocation
+            | Op::IgnoreIntersectionKHR
+            | Op::TerminateRayKHR
+            | Op::EmitMeshTasksEXT
+    )
+}
+
+/// The labels that a terminator may branch to.
+fn successors<'m>(module: &'m Module<'_>, terminator: usize) -> &'m [u32] {
+    let inst = &module.insts[terminator];
+    match inst.op {
+        // The first id is the condition or selector.
+        Op::BranchConditional | Op::Switch => module.uses(inst).get(1..).unwrap_or_default(),
+        Op::Branch => module.uses(inst),
+        _ => &[],
+    }
+}

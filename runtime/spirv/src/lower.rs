@@ -1,0 +1,257 @@
+//! The pass: function by function, dereference by dereference.
+
+use crate::{
+    access::{Memory, Rewrite},
+    address::{Addresses, Site},
+    emit::Emitter,
+    error::{Error, Result},
+    facts::{Facts, Lowered},
+    flow::Flow,
+    mark,
+    module::{Inst, Module, invalid},
+    options::{Options, Translation},
+    place::{Place, Places, is_chain},
+    scope::Scope,
+    survey::{self, Dereference, Kind},
+    types::Types,
+};
+use rspirv::spirv::{AddressingModel, Op};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
+
+/// Rewrites a module so that every access through a `PhysicalStorageBuffer` pointer translates its address.
+///
+/// `words` is a compute module in either byte order, as any compiler makes it: valid (spirv-val says so), for Vulkan.
+/// The result is valid for the same environment, with a larger bound of ids, and means the same with the memory
+/// elsewhere. Pointer values are never changed: what a shader computes, stores, loads, compares and passes on are unified
+/// addresses. A module without such accesses comes back with its mark only. What the mark, an `OpModuleProcessed`, says
+/// is not lost unless debug information is stripped: lower last.
+///
+/// The work is proportional to the module's length.
+///
+/// # Errors
+/// - [`Error::Options`]: the translation's numbers do not fit together.
+/// - [`Error::Invalid`]: not SPIR-V, or a rule is broken that lowering relies on. Most rules are not checked.
+/// - [`Error::AlreadyLowered`]: it has a mark already.
+/// - [`Error::Unsupported`]: it does something to a pointer that cannot be lowered.
+pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
+    options.check()?;
+    let module = Module::parse(words)?;
+    let types = Types::of(&module)?;
+    if options.translation == Translation::Identity {
+        let facts = facts(&module, &types)?;
+        return Ok(Lowered { words: module.words().to_vec(), facts });
+    }
+    if let Some(how) = mark::find(&module) {
+        return Err(Error::AlreadyLowered { how });
+    }
+    match addressing(&module) {
+        Some(AddressingModel::Logical | AddressingModel::PhysicalStorageBuffer64) => {}
+        Some(model) => {
+            return invalid(format!("its addressing model is {model:?}: compile it for Vulkan, not for OpenCL"));
+        }
+        None => return invalid("it has no memory model"),
+    }
+    survey::refuse_untyped(&module)?;
+    let mut out = Emitter::new(&module, &types);
+    let mut facts = Facts::default();
+    for function in &module.functions {
+        lower_function(&module, &types, function.clone(), options.translation, &mut out, &mut facts)?;
+    }
+    facts.capabilities_added = out.capabilities_added().to_vec();
+    let words = out.finish(&mark::of(options.translation))?;
+    Ok(Lowered { words, facts })
+}
+
+/// The facts of a module that stays as it is.
+fn facts(module: &Module<'_>, types: &Types) -> Result<Facts> {
+    let mut facts = Facts::default();
+    let mut places = Places::default();
+    for function in &module.functions {
+        places.clear();
+        for dereference in survey::dereferences(module, types, &mut places, function.clone())? {
+            let place = places.of(types, module, dereference.pointer).ok();
+            count(&mut facts, module, types, &dereference, place.and_then(|place| place.block));
+        }
+    }
+    Ok(facts)
+}
+
+fn count(
+    facts: &mut Facts,
+    module: &Module<'_>,
+    types: &Types,
+    dereference: &Dereference,
+    block: Option<(u32, Option<u32>)>,
+) {
+    let counts = &mut facts.dereferences;
+    let counter = match dereference.kind {
+        Kind::Load => &mut counts.loads,
+        Kind::Store { .. } => &mut counts.stores,
+        Kind::Atomic { .. } => &mut counts.atomics,
+        Kind::CopySource | Kind::CopyTarget => &mut counts.copies,
+    };
+    *counter += 1;
+    if let Some(block) = block {
+        survey::note(facts, module, types, block, dereference.kind);
+    }
+}
+
+fn lower_function<'m>(
+    module: &'m Module<'m>,
+    types: &'m Types,
+    function: Range<usize>,
+    translation: Translation,
+    out: &mut Emitter<'m>,
+    facts: &mut Facts,
+) -> Result<()> {
+    survey::refuse_unknown(module, types, function.clone())?;
+    let mut places = Places::default();
+    let found = survey::dereferences(module, types, &mut places, function.clone())?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let flow = Flow::of(module, function.clone())?;
+    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::new();
+    for dereference in found {
+        let place = places.of(types, module, dereference.pointer)?;
+        count(facts, module, types, &dereference, place.block);
+        let site = Site { index: dereference.index, block: flow.block_of(dereference.index) };
+        let align = alignment(module, types, &dereference, &place)?;
+        let memory = Memory::new(site, &place, align, dereference.operands);
+        by_block.entry(site.block).or_default().push((dereference, memory));
+    }
+    let addresses = Addresses { module, flow: &flow, places: &places, translation, known: Scope::new(), count: 0 };
+    let mut rewrite = Rewrite { module, types, out, addresses };
+    for &block in &flow.order {
+        rewrite.addresses.known.enter(flow.blocks[block].depth);
+        let Some(found) = by_block.get(&block) else { continue };
+        // All of a block is executed or nothing.
+        for (_, memory) in found {
+            rewrite.addresses.vouch(block, memory.piece());
+        }
+        let mut source = None;
+        for (dereference, memory) in found {
+            replace(&mut rewrite, dereference, *memory, &mut source)?;
+        }
+    }
+    facts.translations += rewrite.addresses.count;
+    remove_unused_chains(module, types, &places, function, out);
+    Ok(())
+}
+
+/// Emits what replaces an instruction, or one side of a copy, whose value `source` then passes on to the other side.
+fn replace(
+    rewrite: &mut Rewrite<'_, '_>,
+    dereference: &Dereference,
+    memory: Memory,
+    source: &mut Option<u32>,
+) -> Result<()> {
+    let module = rewrite.module;
+    let index = dereference.index;
+    let inst = &module.insts[index];
+    rewrite.out.remove(index);
+    match dereference.kind {
+        Kind::Load => {
+            rewrite.load(memory, Some(inst.id))?;
+        }
+        Kind::Store { value } => rewrite.store(memory, value)?,
+        Kind::Atomic { .. } => {
+            let pointer = rewrite.pointer(memory);
+            let mut words = module.words_of(inst).to_vec();
+            let at = words.len() - module.operands(inst).len();
+            words[at] = pointer;
+            rewrite.out.copy(&words);
+        }
+        Kind::CopySource => {
+            let value = rewrite.load(memory, None)?;
+            match other_side(rewrite, inst, 0) {
+                None => *source = Some(value),
+                Some(target) => {
+                    let (to, _) = survey::copy_operands(module, index, &module.operands(inst)[2..])?;
+                    rewrite.out.seek(index);
+                    rewrite.out.effect(Op::Store, [target, value].into_iter().chain(to.aligned(None).words()));
+                }
+            }
+        }
+        Kind::CopyTarget => {
+            let value = match (source.take(), other_side(rewrite, inst, 1)) {
+                (Some(value), None) => value,
+                (_, Some(from)) => {
+                    let (_, operands) = survey::copy_operands(module, index, &module.operands(inst)[2..])?;
+                    let ty = memory.ty();
+                    rewrite.out.seek(index);
+                    rewrite.out.value(Op::Load, ty, [from].into_iter().chain(operands.aligned(None).words()))
+                }
+                (None, None) => return invalid(format!("{} copies from nothing", inst.describe())),
+            };
+            rewrite.store(memory, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// The pointer at `operand` of a copy, if it is of the kind that stays as it is.
+fn other_side(rewrite: &Rewrite<'_, '_>, copy: &Inst, operand: usize) -> Option<u32> {
+    let pointer = rewrite.module.operands(copy)[operand];
+    let translated = rewrite.types.pointee(rewrite.module.type_of(pointer)).is_some();
+    (!translated).then_some(pointer)
+}
+
+/// What an access's address is known to be a multiple of, in bytes.
+fn alignment(module: &Module<'_>, types: &Types, dereference: &Dereference, place: &Place) -> Result<u32> {
+    let what = || module.insts[dereference.index].describe();
+    match dereference.kind {
+        // Atomics need natural alignment.
+        Kind::Atomic { .. } => match types.bytes(place.ty) {
+            Some(bytes) if bytes.is_power_of_two() => Ok(bytes),
+            _ => invalid(format!("{} is on no number", what())),
+        },
+        _ => match dereference.operands.alignment {
+            Some(alignment) => Ok(alignment),
+            None => invalid(format!("{} through a physical address has no Aligned operand", what())),
+        },
+    }
+}
+
+/// Removes access chains that only led to dereferences.
+fn remove_unused_chains(
+    module: &Module<'_>,
+    types: &Types,
+    places: &Places,
+    function: Range<usize>,
+    out: &mut Emitter<'_>,
+) {
+    let mut uses: HashMap<u32, usize> = HashMap::new();
+    let chain = |index: usize| {
+        let inst = &module.insts[index];
+        is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id)
+    };
+    let groups = (0..function.start).filter(|index| module.insts[*index].op == Op::GroupDecorate);
+    for index in function.clone().filter(|index| !out.is_removed(*index)).chain(groups) {
+        for id in module.uses(&module.insts[index]) {
+            *uses.entry(*id).or_default() += 1;
+        }
+    }
+    let mut gone = HashSet::new();
+    for index in function.rev().filter(|index| chain(*index)) {
+        let inst = &module.insts[index];
+        if uses.get(&inst.id).is_some_and(|uses| *uses > 0) {
+            continue;
+        }
+        for id in module.uses(inst) {
+            uses.entry(*id).and_modify(|uses| *uses -= 1);
+        }
+        gone.insert(inst.id);
+        out.remove(index);
+    }
+    out.forget(&gone);
+}
+
+/// How the module's pointers are made.
+fn addressing(module: &Module<'_>) -> Option<AddressingModel> {
+    let model = module.insts.iter().find(|inst| inst.op == Op::MemoryModel)?;
+    AddressingModel::from_u32(*module.operands(model).first()?)
+}

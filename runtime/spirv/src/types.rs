@@ -1,0 +1,305 @@
+//! The types of a module and how they are laid out in memory.
+
+use crate::{
+    error::Result,
+    module::{Module, invalid},
+};
+use rspirv::spirv::{Decoration, Op, StorageClass};
+use std::collections::HashMap;
+
+/// Nesting of types beyond which a module is refused; Vulkan's limit for structs.
+const MAX_NESTING: u32 = 255;
+
+/// What a type is. Members of structs are operands of their `OpTypeStruct`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    Int {
+        bits: u32,
+    },
+    Float {
+        bits: u32,
+    },
+    Vector {
+        component: u32,
+        count: u32,
+    },
+    Matrix {
+        column: u32,
+        count: u32,
+    },
+    /// The length is `None` where a specialization constant gives it.
+    Array {
+        element: u32,
+        length: Option<u64>,
+    },
+    RuntimeArray {
+        element: u32,
+    },
+    Struct,
+    Pointer {
+        class: StorageClass,
+        pointee: u32,
+    },
+    /// Cannot lie in memory that pointers reach.
+    Other,
+}
+
+/// Member decorations that say how memory may be accessed; what rebuilds a pointer keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Qualifiers(u8);
+
+impl Qualifiers {
+    const ALL: [Decoration; 6] = [
+        Decoration::Restrict,
+        Decoration::Aliased,
+        Decoration::Volatile,
+        Decoration::Coherent,
+        Decoration::NonWritable,
+        Decoration::NonReadable,
+    ];
+
+    fn of(decoration: u32) -> Self {
+        let known = Self::ALL.iter().position(|d| *d as u32 == decoration);
+        Qualifiers(known.map_or(0, |bit| 1 << bit))
+    }
+
+    pub fn and(self, other: Self) -> Self {
+        Qualifiers(self.0 | other.0)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Decoration> {
+        let set = Self::ALL.into_iter().enumerate().filter(move |(bit, _)| self.0 & 1 << bit != 0);
+        set.map(|(_, decoration)| decoration)
+    }
+}
+
+/// How a struct's member is laid out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Member {
+    pub offset: Option<u32>,
+    pub matrix_stride: Option<u32>,
+    pub row_major: bool,
+    pub qualifiers: Qualifiers,
+}
+
+/// All types and layouts, and the integer constants that index them.
+#[derive(Debug, Default)]
+pub(crate) struct Types {
+    types: HashMap<u32, Entry>,
+    members: HashMap<(u32, u32), Member>,
+    array_strides: HashMap<u32, u32>,
+    /// Sign-extended. Specialization constants are not among them.
+    constants: HashMap<u32, i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    ty: Type,
+    depth: u32,
+    /// Scalars and pointers in a value of it; `None` if that is not known.
+    leaves: Option<u64>,
+}
+
+impl Types {
+    pub fn of(module: &Module<'_>) -> Result<Self> {
+        let mut types = Types::default();
+        types.decorations(module);
+        let globals = module.functions.first().map_or(module.insts.len(), |function| function.start);
+        for index in 0..globals {
+            types.declare(module, index)?;
+        }
+        Ok(types)
+    }
+
+    /// What a type is.
+    pub fn get(&self, ty: u32) -> Type {
+        self.types.get(&ty).map_or(Type::Other, |entry| entry.ty)
+    }
+
+    /// What a pointer type points to, if it is one whose dereferences are translated.
+    pub fn pointee(&self, ty: u32) -> Option<u32> {
+        match self.get(ty) {
+            Type::Pointer { class: StorageClass::PhysicalStorageBuffer, pointee } => Some(pointee),
+            _ => None,
+        }
+    }
+
+    /// Scalars and pointers in a value of this type; `None` if the module does not say.
+    pub fn leaves(&self, ty: u32) -> Option<u64> {
+        self.types.get(&ty).and_then(|entry| entry.leaves)
+    }
+
+    pub fn member(&self, ty: u32, member: u32) -> Member {
+        self.members.get(&(ty, member)).copied().unwrap_or_default()
+    }
+
+    /// Bytes between elements of an array type, or of the array that a pointer type walks.
+    pub fn array_stride(&self, ty: u32) -> Option<u32> {
+        self.array_strides.get(&ty).copied()
+    }
+
+    /// An integer constant's value.
+    pub fn constant(&self, id: u32) -> Option<i64> {
+        self.constants.get(&id).copied()
+    }
+
+    /// Bytes of a number or pointer, of a vector without gaps, `None` for anything else.
+    pub fn bytes(&self, ty: u32) -> Option<u32> {
+        match self.get(ty) {
+            Type::Int { bits } | Type::Float { bits } => Some(bits / 8),
+            Type::Pointer { class: StorageClass::PhysicalStorageBuffer, .. } => Some(8),
+            Type::Vector { component, count } => Some(self.bytes(component)? * count),
+            _ => None,
+        }
+    }
+
+    /// Every type that is `wanted`, in no particular order; there is at most one that is no struct, array or pointer.
+    pub fn find(&self, wanted: Type) -> impl Iterator<Item = u32> {
+        self.types.iter().filter(move |(_, entry)| entry.ty == wanted).map(|(id, _)| *id)
+    }
+
+    fn declare(&mut self, module: &Module<'_>, index: usize) -> Result<()> {
+        let inst = &module.insts[index];
+        let words = module.operands(inst);
+        let word = |i: usize| words.get(i).copied().unwrap_or(0);
+        let ty = match inst.op {
+            Op::TypeInt => Type::Int { bits: word(0) },
+            // With an encoding of its own it is no number that vectors are made of as usual.
+            Op::TypeFloat if words.len() > 1 => Type::Other,
+            Op::TypeFloat => Type::Float { bits: word(0) },
+            Op::TypeVector => Type::Vector { component: word(0), count: word(1) },
+            Op::TypeMatrix => Type::Matrix { column: word(0), count: word(1) },
+            Op::TypeArray => Type::Array { element: word(0), length: self.length(module, word(1)) },
+            Op::TypeRuntimeArray => Type::RuntimeArray { element: word(0) },
+            Op::TypeStruct => Type::Struct,
+            Op::TypePointer => match StorageClass::from_u32(word(0)) {
+                Some(class) => Type::Pointer { class, pointee: word(1) },
+                None => Type::Other,
+            },
+            Op::Constant => {
+                if let Type::Int { bits } = self.get(inst.ty) {
+                    let value = u64::from(word(0)) | u64::from(word(1)) << 32;
+                    let unused = 64 - bits.clamp(1, 64);
+                    self.constants.insert(inst.id, (value << unused) as i64 >> unused);
+                }
+                return Ok(());
+            }
+            Op::ConstantNull => {
+                if let Type::Int { .. } = self.get(inst.ty) {
+                    self.constants.insert(inst.id, 0);
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let entry = self.measure(module, index, ty)?;
+        self.types.insert(inst.id, entry);
+        Ok(())
+    }
+
+    /// Constituents are declared before: that makes every walk over a type end.
+    fn measure(&self, module: &Module<'_>, index: usize, ty: Type) -> Result<Entry> {
+        let inst = &module.insts[index];
+        let mut depth = 0;
+        let mut of = |id: u32| -> Option<u64> {
+            let entry = self.types.get(&id)?;
+            depth = depth.max(entry.depth + 1);
+            entry.leaves
+        };
+        let leaves = match ty {
+            Type::Int { bits } | Type::Float { bits } => {
+                if !matches!(bits, 8 | 16 | 32 | 64) {
+                    return invalid(format!("{} is a number of {bits} bits", inst.describe()));
+                }
+                Some(1)
+            }
+            Type::Pointer { .. } => Some(1),
+            Type::Vector { component: of_what, count } | Type::Matrix { column: of_what, count } => {
+                let (number, vector) = match self.get(of_what) {
+                    Type::Int { .. } | Type::Float { .. } => (true, false),
+                    Type::Vector { .. } => (false, true),
+                    // Vectors of bool and of whatever else are not in memory.
+                    _ => return Ok(Entry { ty: Type::Other, depth: 0, leaves: None }),
+                };
+                let fits = if inst.op == Op::TypeVector { number } else { vector };
+                if !fits || !(2..=16).contains(&count) {
+                    return invalid(format!("{} is no vector or matrix", inst.describe()));
+                }
+                of(of_what).map(|n| n * u64::from(count))
+            }
+            Type::Array { element, length } => of(element).zip(length).map(|(n, len)| n.saturating_mul(len)),
+            Type::RuntimeArray { element } => of(element).and(None),
+            Type::Struct => {
+                let members: Vec<_> = module.operands(inst).iter().map(|member| of(*member)).collect();
+                members.into_iter().try_fold(0, |sum: u64, n| Some(sum.saturating_add(n?)))
+            }
+            Type::Other => None,
+        };
+        if depth > MAX_NESTING {
+            return invalid(format!("{} nests types deeper than {MAX_NESTING}", inst.describe()));
+        }
+        Ok(Entry { ty, depth, leaves })
+    }
+
+    fn length(&self, module: &Module<'_>, id: u32) -> Option<u64> {
+        module.def(id).filter(|inst| inst.op == Op::Constant)?;
+        u64::try_from(self.constant(id)?).ok()
+    }
+
+    fn decorations(&mut self, module: &Module<'_>) {
+        // A group's decorations come before the group is applied to its targets.
+        let mut groups: HashMap<u32, Vec<&[u32]>> = HashMap::new();
+        for inst in &module.insts {
+            let words = module.operands(inst);
+            match (inst.op, words) {
+                (Op::Decorate, [target, decoration @ ..]) => {
+                    if module.def(*target).is_some_and(|def| def.op == Op::DecorationGroup) {
+                        groups.entry(*target).or_default().push(decoration);
+                    }
+                    self.decorate(*target, decoration);
+                }
+                (Op::MemberDecorate, [target, member, decoration @ ..]) => {
+                    self.decorate_member(*target, *member, decoration);
+                }
+                (Op::GroupDecorate, [group, targets @ ..]) => {
+                    for decoration in groups.get(group).cloned().unwrap_or_default() {
+                        targets.iter().for_each(|target| self.decorate(*target, decoration));
+                    }
+                }
+                (Op::GroupMemberDecorate, [group, targets @ ..]) => {
+                    for decoration in groups.get(group).cloned().unwrap_or_default() {
+                        for target in targets.as_chunks::<2>().0 {
+                            self.decorate_member(target[0], target[1], decoration);
+                        }
+                    }
+                }
+                (Op::Function, _) => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn decorate(&mut self, target: u32, decoration: &[u32]) {
+        if let [kind, stride] = decoration
+            && *kind == Decoration::ArrayStride as u32
+        {
+            self.array_strides.insert(target, *stride);
+        }
+    }
+
+    fn decorate_member(&mut self, target: u32, member: u32, decoration: &[u32]) {
+        let Some((kind, literals)) = decoration.split_first() else { return };
+        let member = self.members.entry((target, member)).or_default();
+        let literal = literals.first().copied();
+        match Decoration::from_u32(*kind) {
+            Some(Decoration::Offset) => member.offset = literal,
+            Some(Decoration::MatrixStride) => member.matrix_stride = literal,
+            Some(Decoration::RowMajor) => member.row_major = true,
+            _ => member.qualifiers = member.qualifiers.and(Qualifiers::of(*kind)),
+        }
+    }
+}
