@@ -71,6 +71,7 @@ pub mod seam {
         addr::Span,
         gpu::{
             call::{Call, Command, Failures},
+            opened::{Imported, Opened},
             plan::{Batch, Dispatch, QueueDevice, Step, Use},
             validation::messages as validation_messages,
         },

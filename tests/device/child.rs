@@ -1,5 +1,6 @@
 //! Tests that need a process of their own: the program starts itself again and plays the part that it is given.
 
+use crate::lowering;
 use std::{
     process::{Command, ExitCode, Output, abort},
     thread,
@@ -12,24 +13,28 @@ const PART: &str = "VKSVM_TEST_PART";
 /// A part's process ends itself after this.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// One that is given work for as long as its parent has some.
+const LONG: Duration = Duration::from_secs(8 * 3600);
+
 /// The parts, by name.
-const PARTS: &[(&str, fn())] = &[
-    ("provoke_validation", crate::validation::provoke),
-    ("open", crate::selection::open_and_say),
-    ("push_until_exhausted", crate::heap::system::push_until_exhausted),
-    ("fork", crate::heap::system::fork_and_touch),
+const PARTS: &[(&str, Duration, fn())] = &[
+    ("provoke_validation", LIMIT, crate::validation::provoke),
+    ("open", LIMIT, crate::selection::open_and_say),
+    ("push_until_exhausted", LIMIT, crate::heap::system::push_until_exhausted),
+    ("fork", LIMIT, crate::heap::system::fork_and_touch),
+    (lowering::worker::PART, LONG, lowering::worker::serve),
 ];
 
 /// Plays the part that the environment names, if it names one.
 pub fn act() -> Option<ExitCode> {
     let part = std::env::var(PART).ok()?;
-    let Some((_, play)) = PARTS.iter().find(|(name, _)| *name == part) else {
+    let Some((_, limit, play)) = PARTS.iter().find(|(name, ..)| *name == part) else {
         eprintln!("no part '{part}'");
         return Some(ExitCode::from(64));
     };
-    thread::spawn(|| {
-        thread::park_timeout(LIMIT);
-        eprintln!("the part has not ended after {LIMIT:?}");
+    thread::spawn(move || {
+        thread::park_timeout(*limit);
+        eprintln!("the part has not ended after {limit:?}");
         abort();
     });
     play();
@@ -38,10 +43,15 @@ pub fn act() -> Option<ExitCode> {
 
 /// Plays `part` in a process of its own, with these environment variables set, and returns how that ended.
 pub fn play(part: &str, env: &[(&str, &str)]) -> Output {
+    command(part).envs(env.iter().copied()).output().expect("the test program can be started again")
+}
+
+/// What plays `part` in a process of its own.
+pub fn command(part: &str) -> Command {
     let program = std::env::current_exe().expect("a program knows where it is");
     let mut command = Command::new(program);
-    command.env(PART, part).envs(env.iter().copied());
-    command.output().expect("the test program can be started again")
+    command.env(PART, part);
+    command
 }
 
 /// Both outputs of a process, for messages and for looking through.

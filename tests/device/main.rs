@@ -12,6 +12,7 @@ mod input;
 mod kernels;
 mod launch;
 mod log;
+mod lowering;
 mod plan;
 mod selection;
 mod ui;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         heap::tests(),
         input::tests(),
         failures::tests(),
+        lowering::tests(),
         ui::tests(),
         variants::tests(),
     ];

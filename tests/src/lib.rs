@@ -1,1 +1,3 @@
-//! vksvm-tests.
+//! vksvm-tests: what the device tests and the benchmarks share.
+
+pub mod bare;

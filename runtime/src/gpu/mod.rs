@@ -15,6 +15,8 @@ mod device;
 mod features;
 mod import;
 mod instance;
+#[cfg(feature = "seam")]
+pub(crate) mod opened;
 mod pipeline;
 pub(crate) mod plan;
 mod queue;

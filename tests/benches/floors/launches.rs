@@ -5,16 +5,12 @@
 //! each submission before it looks at a buffer, records a command buffer again or drops anything.
 #![allow(unsafe_code)]
 
-use crate::{
-    Bench, Benchmark,
-    bare::{Buffer, Commands, Device, Kernel, Recording},
-    measure::Rounds,
-    report::Unit,
-};
+use crate::{Bench, Benchmark, measure::Rounds, report::Unit};
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable};
 use gpu_allocator::MemoryLocation;
 use std::time::{Duration, Instant};
+use vksvm_tests::bare::{Buffer, Commands, Device, Kernel, Recording};
 
 const ONCE: &[u8] = include_bytes!("../../kernels/bench_once.spv");
 const INCREMENT: &[u8] = include_bytes!("../../kernels/bench_increment.spv");

@@ -4,7 +4,6 @@
 //! rounds, and every benchmark checks what it computed. `cargo xtask bench` runs this program.
 
 mod allocations;
-mod bare;
 mod launches;
 mod measure;
 mod report;
@@ -16,6 +15,7 @@ use clap::Parser;
 use measure::{Effort, Rounds};
 use report::{Row, Unit};
 use std::{env, path::PathBuf, time::Duration};
+use vksvm_tests::bare;
 
 /// Measures vksvm against bare-Vulkan and bare-OS floors.
 #[derive(Parser)]

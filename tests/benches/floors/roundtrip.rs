@@ -16,7 +16,6 @@
 
 use crate::{
     Bench, Benchmark,
-    bare::{Buffer, Commands, Device, Kernel, Recording},
     measure::Rounds,
     report::Unit,
     saxpy::{BareSaxpyArguments, LOCAL, Quad, SAXPY, Saxpy},
@@ -24,6 +23,7 @@ use crate::{
 use anyhow::{Result, ensure};
 use gpu_allocator::MemoryLocation::{CpuToGpu, GpuOnly, GpuToCpu};
 use std::time::{Duration, Instant};
+use vksvm_tests::bare::{Buffer, Commands, Device, Kernel, Recording};
 
 /// Elements of each of the two vectors: 8 Mi floats, 32 MiB, together 64 MiB.
 const ELEMENTS: u32 = 2 << 20;

@@ -5,16 +5,12 @@
 //! submission before it looks at a buffer, records again or drops anything.
 #![allow(unsafe_code)]
 
-use crate::{
-    Bench, Benchmark,
-    bare::{Buffer, Commands, Device, Kernel, Recording},
-    measure::Rounds,
-    report::Unit,
-};
+use crate::{Bench, Benchmark, measure::Rounds, report::Unit};
 use anyhow::{Context, Result, ensure};
 use bytemuck::{Pod, Zeroable};
 use gpu_allocator::MemoryLocation;
 use std::time::Duration;
+use vksvm_tests::bare::{Buffer, Commands, Device, Kernel, Recording};
 
 /// y = a * x + y over vectors of four.
 pub const SAXPY: &[u8] = include_bytes!("../../kernels/bench_saxpy.spv");

@@ -38,7 +38,7 @@ impl<'d> Buffer<'d> {
         let requirements = unsafe { device.device.get_buffer_memory_requirements(handle) };
         let memory = device.allocator.borrow_mut().as_mut().context("the device is closing")?.allocate(
             &AllocationCreateDesc {
-                name: "floor",
+                name: "bare",
                 requirements,
                 location,
                 linear: true,

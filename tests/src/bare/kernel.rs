@@ -21,15 +21,31 @@ impl<'d> Kernel<'d> {
     ///
     /// # Safety
     /// `spirv` is a valid module: Vulkan does not check it.
+    ///
+    /// # Errors
+    /// Too many arguments, or what Vulkan's calls return.
     pub unsafe fn new(device: &'d Device, spirv: &[u8], arguments: usize) -> Result<Self> {
+        let words = util::read_spv(&mut Cursor::new(spirv))?;
+        // SAFETY: the caller's promise.
+        unsafe { Self::from_words(device, &words, arguments) }
+    }
+
+    /// As [`new`](Self::new), of words in the host's byte order.
+    ///
+    /// # Safety
+    /// As there.
+    ///
+    /// # Errors
+    /// As there.
+    pub unsafe fn from_words(device: &'d Device, spirv: &[u32], arguments: usize) -> Result<Self> {
         ensure!(arguments <= 128, "every device takes 128 bytes of push constants, not {arguments}");
-        let code = util::read_spv(&mut Cursor::new(spirv))?;
-        let info = vk::ShaderModuleCreateInfo::default().code(&code);
+        let info = vk::ShaderModuleCreateInfo::default().code(spirv);
         // SAFETY: the caller vouches for the module.
         let module = unsafe { device.device.create_shader_module(&info, None) }.context("vkCreateShaderModule")?;
         let ranges =
             [vk::PushConstantRange::default().stage_flags(vk::ShaderStageFlags::COMPUTE).size(arguments as u32)];
-        let info = vk::PipelineLayoutCreateInfo::default().push_constant_ranges(&ranges);
+        let used = if arguments == 0 { &[][..] } else { &ranges[..] };
+        let info = vk::PipelineLayoutCreateInfo::default().push_constant_ranges(used);
         // SAFETY: `info` and what it points at live through the call.
         let layout = unsafe { device.device.create_pipeline_layout(&info, None) }.context("vkCreatePipelineLayout")?;
         let stage = vk::PipelineShaderStageCreateInfo::default()

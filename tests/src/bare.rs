@@ -1,4 +1,4 @@
-//! The bare side of the benchmarks: one Vulkan device, its queue and a timeline, straight on ash.
+//! Bare Vulkan: one device, its queue and a timeline, straight on ash. The floor of the benchmarks, and what runs lowered modules.
 //!
 //! Written as a program that needs nothing else would write it, so that a floor is a real cost and not a straw man.
 //!
@@ -11,6 +11,7 @@
 mod buffer;
 mod commands;
 mod kernel;
+mod select;
 
 use anyhow::{Context, Result, bail, ensure};
 use ash::vk;
@@ -18,27 +19,41 @@ pub use buffer::Buffer;
 pub use commands::{Commands, Recording};
 use gpu_allocator::vulkan::{Allocator, AllocatorCreateDesc};
 pub use kernel::Kernel;
-use std::{cell::Cell, cell::RefCell, env, ffi::CStr, time::Duration};
+use rspirv::spirv::Capability;
+use std::{cell::Cell, cell::RefCell, ffi::CStr, time::Duration};
+use vksvm::seam::{Imported, Opened, Span};
 
-/// Longer than any benchmark's work; a wait that takes longer has failed.
+/// Longer than anyone's work; a wait that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A device with one compute queue and one timeline.
 pub struct Device {
-    // Declared in the order of destruction for what `Drop` does not do by hand; the entry keeps the loader in memory.
+    // Declared in the order of destruction for what `Drop` does not do by hand.
     allocator: RefCell<Option<Allocator>>,
     device: ash::Device,
     instance: ash::Instance,
-    _entry: ash::Entry,
     physical: vk::PhysicalDevice,
     queue: vk::Queue,
     family: u32,
     timeline: vk::Semaphore,
     last: Cell<u64>,
+    owner: Owner,
+}
+
+/// Who made the instance and the device, and destroys them.
+enum Owner {
+    /// This module; the entry keeps the loader in memory.
+    Bare(#[allow(dead_code, reason = "it is there to be dropped last")] ash::Entry),
+    /// The library.
+    Library(Opened),
 }
 
 impl Device {
-    /// Opens the device that `VKSVM_DEVICE` names (an index, or a part of its name), else the best one.
+    /// Opens the device that `VKSVM_DEVICE` names (an index, or a part of its name), else the best one, with the few
+    /// features that the benchmarks' own kernels need.
+    ///
+    /// # Errors
+    /// No loader, no such device, or it lacks something.
     pub fn open() -> Result<Self> {
         // SAFETY: the loader is the system's own; nothing else unloads it.
         let entry = unsafe { ash::Entry::load() }.context("no Vulkan loader")?;
@@ -46,15 +61,7 @@ impl Device {
         let info = vk::InstanceCreateInfo::default().application_info(&app);
         // SAFETY: `info` and what it points at live through the call.
         let instance = unsafe { entry.create_instance(&info, None) }.context("vkCreateInstance")?;
-        let physical = choose(&instance)?;
-
-        // SAFETY: `physical` comes from this instance.
-        let families = unsafe { instance.get_physical_device_queue_family_properties(physical) };
-        // A queue without graphics, if there is one, is undisturbed by what is drawn.
-        let family = (0..families.len())
-            .filter(|i| families[*i].queue_flags.contains(vk::QueueFlags::COMPUTE))
-            .min_by_key(|i| families[*i].queue_flags.contains(vk::QueueFlags::GRAPHICS))
-            .context("the device has no compute queue")? as u32;
+        let (physical, family) = select::choose(&instance)?;
         let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(family).queue_priorities(&[1.0])];
         let mut features12 = vk::PhysicalDeviceVulkan12Features::default()
             .buffer_device_address(true)
@@ -69,7 +76,28 @@ impl Device {
         let device = unsafe { instance.create_device(physical, &info, None) }.context("vkCreateDevice")?;
         // SAFETY: queue 0 of `family` was asked for just above.
         let queue = unsafe { device.get_device_queue(family, 0) };
+        Self::of(instance, physical, device, (queue, family), Owner::Bare(entry))
+    }
 
+    /// Opens the device as the library does, for running any module: with every optional feature that it has, with imports
+    /// of host memory, and under the validation layer if `VKSVM_VALIDATION` asks for it. What the layer says is kept in
+    /// [`vksvm::seam::validation_messages`].
+    ///
+    /// # Errors
+    /// Those of opening an `Svm` that are about the device.
+    pub fn open_for_modules() -> Result<Self> {
+        let opened = Opened::new()?;
+        let (instance, device) = (opened.instance().clone(), opened.device().clone());
+        Self::of(instance, opened.physical(), device, opened.queue(), Owner::Library(opened))
+    }
+
+    fn of(
+        instance: ash::Instance,
+        physical: vk::PhysicalDevice,
+        device: ash::Device,
+        (queue, family): (vk::Queue, u32),
+        owner: Owner,
+    ) -> Result<Self> {
         let mut kind = vk::SemaphoreTypeCreateInfo::default().semaphore_type(vk::SemaphoreType::TIMELINE);
         let info = vk::SemaphoreCreateInfo::default().push_next(&mut kind);
         // SAFETY: `info` lives through the call, and timeline semaphores were enabled.
@@ -83,7 +111,33 @@ impl Device {
             allocation_sizes: Default::default(),
         })?;
         let allocator = RefCell::new(Some(allocator));
-        Ok(Device { allocator, device, instance, _entry: entry, physical, queue, family, timeline, last: Cell::new(0) })
+        Ok(Device { allocator, device, instance, physical, queue, family, timeline, last: Cell::new(0), owner })
+    }
+
+    /// Whether a module may declare this capability. Unknown, and so no, for a device of [`Device::open`].
+    pub fn allows(&self, capability: Capability) -> bool {
+        matches!(&self.owner, Owner::Library(opened) if opened.allows(capability))
+    }
+
+    /// The highest SPIR-V version that the device takes, as in a module's header; 1.5 for a device of [`Device::open`].
+    pub fn spirv_version(&self) -> u32 {
+        match &self.owner {
+            Owner::Library(opened) => opened.spirv_version(),
+            Owner::Bare(_) => 0x0001_0500,
+        }
+    }
+
+    /// Imports host memory, aligned to 64 KiB at both ends, into a device of [`Device::open_for_modules`].
+    ///
+    /// # Safety
+    /// The range is mapped, and stays so for as long as the import and every command that uses it.
+    ///
+    /// # Errors
+    /// The device does not import, or was opened by [`Device::open`].
+    pub unsafe fn import(&self, host: Span) -> Result<Imported> {
+        let Owner::Library(opened) = &self.owner else { bail!("the floor's device imports nothing") };
+        // SAFETY: the caller's promise.
+        Ok(unsafe { opened.import(host) }?)
     }
 
     /// The device's name, and its driver with the driver's own version text (for Mesa: its release).
@@ -97,6 +151,9 @@ impl Device {
     }
 
     /// Submits what `commands` recorded and returns the timeline's value that ends it.
+    ///
+    /// # Errors
+    /// What Vulkan's call returns.
     pub fn submit(&self, commands: &Commands<'_>) -> Result<u64> {
         let point = self.last.get() + 1;
         let (buffers, semaphores, points) = ([commands.handle()], [self.timeline], [point]);
@@ -110,11 +167,22 @@ impl Device {
     }
 
     /// Blocks until the timeline has reached `point`.
+    ///
+    /// # Errors
+    /// The device is lost, or a minute was not enough.
     pub fn wait(&self, point: u64) -> Result<()> {
+        self.wait_within(point, PATIENCE)
+    }
+
+    /// Blocks until the timeline has reached `point`, but no longer than `limit`.
+    ///
+    /// # Errors
+    /// The device is lost, or `limit` was not enough.
+    pub fn wait_within(&self, point: u64, limit: Duration) -> Result<()> {
         let (semaphores, points) = ([self.timeline], [point]);
         let info = vk::SemaphoreWaitInfo::default().semaphores(&semaphores).values(&points);
         // SAFETY: `info` and what it points at live through the call.
-        unsafe { self.device.wait_semaphores(&info, PATIENCE.as_nanos() as u64) }.context("vkWaitSemaphores")
+        unsafe { self.device.wait_semaphores(&info, limit.as_nanos() as u64) }.context("vkWaitSemaphores")
     }
 
     /// Whether everything submitted has finished, after waiting for it. If not, the device is lost or stuck, and destroying what
@@ -140,41 +208,13 @@ impl Drop for Device {
         self.allocator.get_mut().take();
         // SAFETY: the device is idle.
         unsafe { self.device.destroy_semaphore(self.timeline, None) };
+        if let Owner::Library(_) = self.owner {
+            return;
+        }
         // SAFETY: everything made from the device borrowed it, so it is gone; the allocator and timeline went just above.
         unsafe { self.device.destroy_device(None) };
         // SAFETY: the only device made from this instance is gone.
         unsafe { self.instance.destroy_instance(None) };
-    }
-}
-
-/// The device that `VKSVM_DEVICE` selects, else the best kind, the first of several.
-fn choose(instance: &ash::Instance) -> Result<vk::PhysicalDevice> {
-    // SAFETY: the instance is alive.
-    let found = unsafe { instance.enumerate_physical_devices() }.context("vkEnumeratePhysicalDevices")?;
-    let properties: Vec<_> = found
-        .iter()
-        // SAFETY: each comes from this instance.
-        .map(|p| unsafe { instance.get_physical_device_properties(*p) })
-        .collect();
-    let chosen = match env::var("VKSVM_DEVICE").ok().filter(|s| !s.is_empty()) {
-        Some(wanted) => match wanted.parse::<usize>() {
-            Ok(index) => (index < found.len()).then_some(index),
-            Err(_) => {
-                let wanted = wanted.to_lowercase();
-                properties.iter().position(|p| text(&p.device_name).to_lowercase().contains(&wanted))
-            }
-        },
-        None => (0..found.len()).min_by_key(|i| match properties[*i].device_type {
-            vk::PhysicalDeviceType::DISCRETE_GPU => 0,
-            vk::PhysicalDeviceType::INTEGRATED_GPU => 1,
-            vk::PhysicalDeviceType::VIRTUAL_GPU => 2,
-            vk::PhysicalDeviceType::CPU => 3,
-            _ => 4,
-        }),
-    };
-    match chosen {
-        Some(index) => Ok(found[index]),
-        None => bail!("no Vulkan device matches VKSVM_DEVICE; there are {} devices", found.len()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One reusable command buffer, with the few commands that the floors record.
+//! One reusable command buffer, with the few commands that are recorded.
 //!
 //! # Safety
 //! [`Commands::record`] may only be called while the buffer's earlier submission is finished, which its caller vouches for;
@@ -87,11 +87,22 @@ impl Recording<'_> {
     /// `kernel` is bound, `arguments` is its whole block, and what it does with them stays inside live buffers and races
     /// with nothing.
     pub unsafe fn dispatch(&self, kernel: &Kernel<'_>, arguments: &impl Pod, groups: u32) {
-        let (stage, bytes) = (vk::ShaderStageFlags::COMPUTE, bytemuck::bytes_of(arguments));
-        // SAFETY: the caller vouches for the block's size.
-        unsafe { self.vulkan().cmd_push_constants(self.0.buffer, kernel.layout(), stage, 0, bytes) };
+        // SAFETY: the caller's promise.
+        unsafe { self.dispatch_bytes(kernel, bytemuck::bytes_of(arguments), [groups, 1, 1]) };
+    }
+
+    /// As [`dispatch`](Self::dispatch), with the argument block as bytes and the workgroups in each dimension.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn dispatch_bytes(&self, kernel: &Kernel<'_>, arguments: &[u8], groups: [u32; 3]) {
+        let stage = vk::ShaderStageFlags::COMPUTE;
+        if !arguments.is_empty() {
+            // SAFETY: the caller vouches for the block's size.
+            unsafe { self.vulkan().cmd_push_constants(self.0.buffer, kernel.layout(), stage, 0, arguments) };
+        }
         // SAFETY: the caller vouches for the pipeline and for what it touches.
-        unsafe { self.vulkan().cmd_dispatch(self.0.buffer, groups, 1, 1) };
+        unsafe { self.vulkan().cmd_dispatch(self.0.buffer, groups[0], groups[1], groups[2]) };
     }
 
     /// Copies all of `from` to the start of `to`. Panics if it does not fit.

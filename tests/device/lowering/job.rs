@@ -1,0 +1,147 @@
+//! What is asked of a worker, and what it answers.
+
+use super::{case::Case, corpus, probes, ways::Way};
+use serde::{Deserialize, Serialize};
+use vksvm_spirv::{Broken, Options, Translation};
+
+/// Where a case comes from. A worker makes it anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Id {
+    /// A module of the corpus, by its name, on the image of this seed.
+    Corpus(String, u64),
+    /// One of this harness's own.
+    Probe(probes::Probe),
+}
+
+impl Id {
+    pub fn case(&self) -> Case {
+        match self {
+            Id::Corpus(name, seed) => corpus::case(name, *seed),
+            Id::Probe(probe) => probe.case(),
+        }
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Id::Corpus(name, 0) => write!(f, "corpus/{name}"),
+            Id::Corpus(name, seed) => write!(f, "corpus/{name} on image {seed}"),
+            Id::Probe(probe) => write!(f, "probe/{probe:?}"),
+        }
+    }
+}
+
+/// What makes the lowered words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lowering {
+    /// `lower`.
+    Right,
+    /// `lower` with one thing broken, by its index in [`Broken::ALL`].
+    Broken(usize),
+    /// Nothing: the words as they are.
+    Nothing,
+    /// `lower`, told that the image lies 16 bytes, or one page, further.
+    Beside,
+}
+
+impl Lowering {
+    /// Lowers.
+    pub fn apply(self, words: &[u32], translation: Translation) -> Result<Vec<u32>, vksvm_spirv::Error> {
+        let mut options = Options::new(translation);
+        match self {
+            Lowering::Right => {}
+            Lowering::Broken(index) => options.broken = Some(Broken::ALL[index]),
+            Lowering::Nothing => return Ok(words.to_vec()),
+            Lowering::Beside => match &mut options.translation {
+                Translation::Offset(offset) => offset.0 = offset.0.wrapping_add(16),
+                Translation::Table(table) => table.base += 1 << table.page_shift,
+                Translation::Mirrored(tables) => tables.root += 8,
+                _ => {}
+            },
+        }
+        vksvm_spirv::lower(words, &options).map(|lowered| lowered.words)
+    }
+}
+
+/// A case to run in some ways, each compared with the plain one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    pub id: Id,
+    pub lowering: Lowering,
+    pub ways: Vec<Way>,
+    /// How long one dispatch may take.
+    pub milliseconds: u64,
+    /// Stop at the first thing that is wrong.
+    pub stop_early: bool,
+    /// Write modules and disassembly to files, whatever comes out.
+    pub dump: bool,
+    /// Run it; otherwise only lower and validate.
+    pub run: bool,
+}
+
+impl Job {
+    /// The case lowered as it should be, in all ways.
+    pub fn new(id: Id) -> Self {
+        Job {
+            id,
+            lowering: Lowering::Right,
+            ways: Way::LOWERED.to_vec(),
+            milliseconds: 20_000,
+            stop_early: false,
+            dump: false,
+            run: true,
+        }
+    }
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Every way left the same bytes, and poison where it was.
+    Agrees,
+    /// The device lacks something.
+    Skipped(String),
+    /// What was broken plays no part in this module: its words are those of the right lowering.
+    Unaffected,
+    /// Something is wrong.
+    Wrong(Vec<Wrong>),
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrong {
+    pub kind: Kind,
+    pub way: Way,
+    /// What was found, for people.
+    pub text: String,
+}
+
+/// How it was noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Kind {
+    /// `lower` refused the module.
+    Refused,
+    /// `lower` broke one of its promises that need no device.
+    Law,
+    /// spirv-val refused the words.
+    Invalid,
+    /// The image differs.
+    Differs,
+    /// Something outside the image was written.
+    Stray,
+    /// The validation layer spoke.
+    Layer,
+    /// A dispatch did not end.
+    Stuck,
+    /// The process died.
+    Crashed,
+    /// Vulkan failed, or the harness did.
+    Failed,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} ({}): {}", self.kind, self.way, self.text)
+    }
+}
