@@ -5,16 +5,20 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result};
 use shaderc::{CompileOptions, Compiler, EnvVersion, OptimizationLevel, ResolvedInclude, ShaderKind, TargetEnv};
 
-use super::{includes, manifest};
-use crate::process::Cmd;
+use super::{directives, includes, manifest};
 
-/// Compiles `source`, a path in the checkout. Errors have `file:line:` with paths in the checkout.
+/// Compiles `source`, a path in the checkout, for speed unless it says `// optimise: no`. Errors have `file:line:` with paths in the checkout.
 pub fn spirv(root: &Path, source: &Path) -> Result<Vec<u8>> {
     let text = fs::read_to_string(root.join(source)).context("cannot read it")?;
     let compiler = Compiler::new().context("cannot start shaderc")?;
     let mut options = CompileOptions::new().context("cannot start shaderc")?;
     options.set_target_env(TargetEnv::Vulkan, EnvVersion::Vulkan1_2 as u32);
-    options.set_optimization_level(OptimizationLevel::Performance);
+    if directives::switch(&text, "//", "optimise", true)? {
+        options.set_optimization_level(OptimizationLevel::Performance);
+    }
+    if directives::switch(&text, "//", "debug", false)? {
+        options.set_generate_debug_info();
+    }
     options.set_include_callback(|name, _, from, _| {
         let beside = root.join(Path::new(from).parent().unwrap_or(Path::new("")));
         let found =
@@ -27,17 +31,4 @@ pub fn spirv(root: &Path, source: &Path) -> Result<Vec<u8>> {
     let compiled =
         compiler.compile_into_spirv(&text, ShaderKind::Compute, &source.to_string_lossy(), "main", Some(&options))?;
     Ok(compiled.as_binary_u8().to_vec())
-}
-
-/// Runs spirv-val, where it is installed, on a compiled module.
-pub fn validate(spirv: &[u8], target: &Path) -> Result<()> {
-    if !Cmd::new("spirv-val").arg("--version").run_kept().is_ok_and(|ended| ended.ok()) {
-        return Ok(());
-    }
-    let dir = target.join("xtask");
-    fs::create_dir_all(&dir)?;
-    let file = dir.join("validated.spv");
-    fs::write(&file, spirv)?;
-    let options = ["--target-env", "vulkan1.2", "--scalar-block-layout"];
-    Cmd::new("spirv-val").args(options).arg(&file).output().map(drop)
 }

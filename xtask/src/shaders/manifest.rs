@@ -22,8 +22,15 @@ pub const INCLUDE_DIR: &str = "shaders/include";
 
 /// Where shaders lie, and where their includes are looked for next to their own directories. The library is published
 /// alone, so its shaders use its own includes only.
-const SOURCE_DIRS: [(&str, &str); 3] =
-    [("shaders/kernels", INCLUDE_DIR), ("tests", INCLUDE_DIR), ("runtime/src", "runtime/src/kernel")];
+const SOURCE_DIRS: [(&str, &str); 4] = [
+    ("shaders/kernels", INCLUDE_DIR),
+    ("tests", INCLUDE_DIR),
+    ("runtime/src", "runtime/src/kernel"),
+    ("runtime/spirv/corpus", "runtime/spirv/corpus"),
+];
+
+/// How sources end: GLSL and SPIR-V assembly.
+const SOURCE_EXTENSIONS: [&str; 2] = ["comp", "spvasm"];
 
 /// Compiler and options. A change makes every file stale.
 pub const COMPILER: &str = "shaderc crate 0.10.1 built from source, Vulkan 1.2, optimised for performance";
@@ -45,7 +52,7 @@ struct Hashes {
     spirv: String,
 }
 
-/// Every `*.comp` below the source directories, as paths in the checkout, sorted.
+/// Every source below the source directories, as paths in the checkout, sorted.
 pub fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![];
     let dirs = SOURCE_DIRS.iter().map(|(dir, _)| PathBuf::from(dir));
@@ -55,12 +62,15 @@ pub fn sources(root: &Path) -> Result<Vec<PathBuf>> {
             let (entry, path) = entry.map(|entry| (entry.file_type(), dir.join(entry.file_name())))?;
             if entry?.is_dir() {
                 open.push(path);
-            } else if path.extension() == Some("comp".as_ref()) {
+            } else if SOURCE_EXTENSIONS.iter().any(|end| path.extension() == Some(end.as_ref())) {
                 found.push(path);
             }
         }
     }
     found.sort();
+    if let Some(pair) = found.windows(2).find(|pair| spirv_of(&pair[0]) == spirv_of(&pair[1])) {
+        bail!("{} and {} would have the same SPIR-V file", pair[0].display(), pair[1].display());
+    }
     Ok(found)
 }
 
@@ -231,6 +241,18 @@ mod tests {
         assert!(checkout.stale().contains("b.comp: not in shaders/manifest.json"));
         fs::remove_file(checkout.0.join("shaders/kernels/a.comp")).unwrap();
         assert!(checkout.stale().contains("a.comp: in shaders/manifest.json, but gone"));
+    }
+
+    #[test]
+    fn assembly_is_a_source_too() {
+        let checkout = Checkout::new("assembly");
+        checkout.put("runtime/src/gpu/raw.spvasm", "OpCapability Shader");
+        assert!(checkout.stale().contains("raw.spvasm: not in shaders/manifest.json"));
+        checkout.put("runtime/src/gpu/raw.spv", "spirv of raw");
+        write(&checkout.0).unwrap();
+        assert_eq!(check(&checkout.0).unwrap(), "3 shaders");
+        checkout.put("runtime/src/gpu/raw.comp", "void main() {}");
+        assert!(checkout.stale().contains("would have the same SPIR-V file"));
     }
 
     #[test]

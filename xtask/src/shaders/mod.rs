@@ -1,10 +1,17 @@
-//! `cargo xtask shaders`: the includes that Rust types generate, then every compute shader's SPIR-V, then the manifest.
+//! `cargo xtask shaders`: the includes that Rust types generate, then every compute shader's SPIR-V, from GLSL
+//! or assembly, then the manifest.
 
 mod includes;
 pub mod manifest;
 
 #[cfg(feature = "glsl")]
+mod assemble;
+#[cfg(feature = "glsl")]
 mod compile;
+#[cfg(feature = "glsl")]
+mod directives;
+#[cfg(feature = "glsl")]
+mod validate;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -73,8 +80,13 @@ fn compile_all(root: &Path, check: bool) -> Result<Vec<String>> {
     let sources = manifest::sources(root)?;
     for source in &sources {
         let spirv = manifest::spirv_of(source);
-        let compiled = compile::spirv(root, source);
-        let compiled = match compiled.and_then(|bytes| compile::validate(&bytes, &crate::target()).map(|()| bytes)) {
+        let target = crate::target();
+        let compiled = match source.extension() {
+            Some(end) if end == "spvasm" => assemble::spirv(root, source, &target),
+            _ => compile::spirv(root, source),
+        };
+        let valid = |bytes: Vec<u8>| validate::validate(root, source, &bytes, &target).map(|()| bytes);
+        let compiled = match compiled.and_then(valid) {
             Ok(compiled) => compiled,
             Err(error) => {
                 wrong.push(format!("{}: {error:#}", source.display()));
