@@ -126,6 +126,8 @@ pub(crate) struct Seam {
     queue: Option<Arc<crate::seam::WrapQueue>>,
     #[cfg(feature = "seam")]
     shown: Option<Shown>,
+    #[cfg(feature = "seam")]
+    keep_pages: bool,
 }
 
 impl Seam {
@@ -144,6 +146,14 @@ impl Seam {
             return shown;
         }
         Shown::User
+    }
+
+    /// Whether freed pages stay with the process even where the device would follow.
+    pub fn keeps_pages(&self) -> bool {
+        #[cfg(feature = "seam")]
+        return self.keep_pages;
+        #[cfg(not(feature = "seam"))]
+        false
     }
 
     pub fn queue(&self, device: Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> {
@@ -167,6 +177,13 @@ impl SvmBuilder {
     /// (`in_turns`) in every other segment only.
     pub fn addresses_differ(mut self, in_turns: bool) -> Self {
         self.seam.shown = Some(if in_turns { Shown::Turns } else { Shown::Runtime });
+        self
+    }
+
+    /// Keeps freed pages, as for devices that pin what they import: memory that is allocated again is mapped already, in both views,
+    /// so that what is timed on it are no page faults.
+    pub fn keep_freed_pages(mut self) -> Self {
+        self.seam.keep_pages = true;
         self
     }
 

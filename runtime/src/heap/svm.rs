@@ -147,7 +147,7 @@ impl Inner {
             // Addresses equal the host's, differ by one number everywhere, or are looked up page by page: in all three an
             // allocation may lie in two segments.
             cross_segments: true,
-            release_pages: findings.follows_release,
+            release_pages: findings.follows_release && !seam.keeps_pages(),
         };
         let heap = Heap::new(mapping, options)?;
         let views = Views { user: heap.span(), runtime, shown };
