@@ -3,10 +3,11 @@
 
 use crate::{
     address::{Addresses, Piece, Site},
+    broken::Broken,
     emit::Emitter,
     error::Result,
     memory::MemoryOperands,
-    module::{Module, invalid},
+    module::Module,
     place::{BaseId, MatrixLayout, NO_MATRIX_LAYOUT, Place},
     types::{Qualifiers, Type, Types},
 };
@@ -37,16 +38,6 @@ impl Memory {
     pub fn new(site: Site, place: &Place, align: u32, operands: MemoryOperands) -> Self {
         let Place { base, offset, ty, matrix, component_stride, qualifiers, .. } = *place;
         Memory { site, base, offset, align, operands, ty, matrix, component_stride, qualifiers, part: false }
-    }
-
-    /// A constituent of type `ty`, at `offset` bytes.
-    fn part(self, offset: u64, ty: u32) -> Self {
-        let align = match offset.trailing_zeros() {
-            zeros if zeros < 31 => self.align.min(1 << zeros),
-            _ => self.align,
-        };
-        let offset = self.offset.wrapping_add(offset);
-        Memory { offset, align, ty, component_stride: None, part: true, ..self }
     }
 
     /// The type of what lies there.
@@ -94,8 +85,11 @@ impl Rewrite<'_, '_> {
                     return Err(self.module.unsupported(memory.site.index, NO_MATRIX_LAYOUT));
                 };
                 let (vector, vectors, transposed) = self.matrix_vectors(column, count, layout);
-                let parts = (0..vectors).map(|i| memory.part(u64::from(i) * u64::from(layout.stride), vector));
-                let parts = parts.map(|part| self.load(part, None)).collect::<Result<Vec<_>>>()?;
+                let load = |i: u32| {
+                    let part = self.part(memory, u64::from(i) * u64::from(layout.stride), vector);
+                    self.load(part, None)
+                };
+                let parts = (0..vectors).map(load).collect::<Result<Vec<_>>>()?;
                 let Some(rows) = transposed else {
                     return Ok(self.compose(memory, Op::CompositeConstruct, memory.ty, &parts, result));
                 };
@@ -140,7 +134,7 @@ impl Rewrite<'_, '_> {
                     None => value,
                 };
                 for i in 0..vectors {
-                    let part = memory.part(u64::from(i) * u64::from(layout.stride), vector);
+                    let part = self.part(memory, u64::from(i) * u64::from(layout.stride), vector);
                     self.store_constituent(part, value, i)?;
                 }
                 Ok(())
@@ -152,6 +146,18 @@ impl Rewrite<'_, '_> {
                 Ok(())
             }
         }
+    }
+
+    /// A constituent of type `ty`, at `offset` bytes.
+    fn part(&self, memory: Memory, offset: u64, ty: u32) -> Memory {
+        let align = match offset.trailing_zeros() {
+            zeros if zeros < 31 && !self.addresses.options.breaks(Broken::PartsAsAligned) => {
+                memory.align.min(1 << zeros)
+            }
+            _ => memory.align,
+        };
+        let offset = memory.offset.wrapping_add(offset);
+        Memory { offset, align, ty, component_stride: None, part: true, ..memory }
     }
 
     fn store_constituent(&mut self, part: Memory, value: u32, index: u32) -> Result<()> {
@@ -185,10 +191,11 @@ impl Rewrite<'_, '_> {
                     let Some(offset) = member.offset else {
                         return Err(unsupported("a struct in it has a member without Offset"));
                     };
-                    let stride = member.matrix_stride;
-                    let matrix = stride.map(|stride| MatrixLayout { stride, row_major: member.row_major });
+                    let options = self.addresses.options;
+                    let offset = if options.breaks(Broken::FirstMemberOffset) { 0 } else { offset };
+                    let matrix = MatrixLayout::of(member, options);
                     let qualifiers = memory.qualifiers.and(member.qualifiers);
-                    let memory = Memory { matrix, qualifiers, ..memory.part(offset.into(), *ty) };
+                    let memory = Memory { matrix, qualifiers, ..self.part(memory, offset.into(), *ty) };
                     Ok(Constituent { memory, index })
                 });
                 members.collect()
@@ -198,7 +205,7 @@ impl Rewrite<'_, '_> {
                     return Err(unsupported("an array in it has no ArrayStride"));
                 };
                 let part =
-                    |i: u64| Constituent { memory: memory.part(i * u64::from(stride), element), index: i as u32 };
+                    |i: u64| Constituent { memory: self.part(memory, i * u64::from(stride), element), index: i as u32 };
                 Ok((0..length).map(part).collect())
             }
             _ => Err(unsupported("values of this type do not lie in memory")),
@@ -228,7 +235,7 @@ impl Rewrite<'_, '_> {
                 Some(stride) => (stride, 1),
                 None => (bytes, count - first),
             };
-            let part = memory.part(u64::from(first) * u64::from(stride), component);
+            let part = self.part(memory, u64::from(first) * u64::from(stride), component);
             let fits = |length: u32| self.fits(u64::from(length * bytes), part.align);
             // A whole vector has a type already; shorter ones are made.
             let length = (1..=most).rev().find(|length| fits(*length)).unwrap_or(1);
@@ -245,25 +252,38 @@ impl Rewrite<'_, '_> {
 
     /// Whether so many bytes at an address that is a multiple of `align` cannot straddle a page.
     fn fits(&self, bytes: u64, align: u32) -> bool {
-        self.addresses.page_size().is_none_or(|page| bytes <= page.min(u64::from(align)))
+        let options = self.addresses.options;
+        let align = u64::from(align) << u32::from(options.breaks(Broken::WideParts));
+        options.breaks(Broken::NoSplit) || self.addresses.page_size().is_none_or(|page| bytes <= page.min(align))
     }
 
     fn load_leaf(&mut self, memory: Memory, result: Option<u32>) -> Result<u32> {
-        let pointer = self.leaf(memory)?;
-        let operands = [pointer].into_iter().chain(memory.operands.aligned(Some(memory.align)).words());
+        let memory = self.leaf(memory)?;
+        let pointer = self.pointer(memory);
+        let operands = [pointer].into_iter().chain(self.operands(memory).words());
         let result = result.unwrap_or_else(|| self.out.id());
         self.out.value_as(result, Op::Load, memory.ty, operands);
         Ok(result)
     }
 
     fn store_leaf(&mut self, memory: Memory, value: u32) -> Result<()> {
-        let pointer = self.leaf(memory)?;
-        let operands = [pointer, value].into_iter().chain(memory.operands.aligned(Some(memory.align)).words());
+        let memory = self.leaf(memory)?;
+        let pointer = self.pointer(memory);
+        let operands = [pointer, value].into_iter().chain(self.operands(memory).words());
         self.out.effect(Op::Store, operands);
         Ok(())
     }
 
-    fn leaf(&mut self, memory: Memory) -> Result<u32> {
+    /// The operands of an access to a part.
+    fn operands(&self, memory: Memory) -> MemoryOperands {
+        let dropped = self.addresses.options.breaks(Broken::DropMemoryOperands);
+        let operands = if dropped { MemoryOperands::default() } else { memory.operands };
+        operands.aligned(Some(memory.align))
+    }
+
+    /// A number, pointer or short vector, with the alignment that its numbers have at least: Vulkan demands it of every
+    /// access, and glslang declares less for some members that are references.
+    fn leaf(&mut self, memory: Memory) -> Result<Memory> {
         let scalar = match self.out.shape(memory.ty) {
             Type::Vector { component, .. } => component,
             _ => memory.ty,
@@ -272,13 +292,6 @@ impl Rewrite<'_, '_> {
             let reason = "values of this type do not lie in memory";
             return Err(self.module.unsupported(memory.site.index, reason));
         };
-        if bytes > memory.align {
-            return invalid(format!(
-                "{} accesses a number of {bytes} bytes at an alignment of {}",
-                self.module.insts[memory.site.index].describe(),
-                memory.align
-            ));
-        }
         if memory.part {
             // Modules that only load and store small numbers need not declare that they compute with them, and putting
             // values together counts as that.
@@ -289,7 +302,7 @@ impl Rewrite<'_, '_> {
                 _ => {}
             }
         }
-        Ok(self.pointer(memory))
+        Ok(Memory { align: memory.align.max(bytes), ..memory })
     }
 
     /// Emits the device pointer to `memory`, as what it is in the module: with its member's qualifiers.
@@ -297,7 +310,7 @@ impl Rewrite<'_, '_> {
         let address = self.addresses.device(self.out, memory.site, memory.piece());
         self.out.seek(memory.site.index);
         let leaf = self.out.pointer_type(memory.ty);
-        if memory.qualifiers.is_empty() {
+        if memory.qualifiers.is_empty() || self.addresses.options.breaks(Broken::DropQualifiers) {
             return self.out.value(Op::ConvertUToPtr, leaf, [address]);
         }
         let wrapper = self.out.wrapper_type(memory.ty, memory.qualifiers);

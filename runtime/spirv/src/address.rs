@@ -7,10 +7,11 @@
 //! earlier than its access, outside a loop in which it does not change.
 
 use crate::{
+    broken::Broken,
     emit::Emitter,
     flow::Flow,
     module::Module,
-    options::{MIRRORED_BITS, Translation},
+    options::{MIRRORED_BITS, Options, Translation},
     place::{Base, BaseId, Places},
     scope::Scope,
 };
@@ -51,7 +52,7 @@ pub(crate) struct Addresses<'a, 'm> {
     pub module: &'m Module<'m>,
     pub flow: &'a Flow,
     pub places: &'a Places,
-    pub translation: Translation,
+    pub options: Options,
     pub known: Scope<Key>,
     /// Window translations emitted.
     pub count: usize,
@@ -60,7 +61,7 @@ pub(crate) struct Addresses<'a, 'm> {
 impl Addresses<'_, '_> {
     /// The largest alignment that a page-wise translation can use; `None` where there are no pages.
     pub fn page_size(&self) -> Option<u64> {
-        match self.translation {
+        match self.options.translation {
             Translation::Identity | Translation::Offset(_) => None,
             Translation::Table(table) => Some(1 << table.page_shift),
             Translation::Mirrored(tables) => Some(1 << tables.page_shift),
@@ -83,7 +84,8 @@ impl Addresses<'_, '_> {
     /// Notes that an access at `block` vouches for an alignment.
     pub fn vouch(&mut self, block: usize, piece: Piece) {
         let log = piece.align.trailing_zeros();
-        let (key, depth) = (Key::Alignment(piece.base), self.flow.blocks[block].depth);
+        let everywhere = self.options.breaks(Broken::VouchEverywhere);
+        let (key, depth) = (Key::Alignment(piece.base), if everywhere { 0 } else { self.flow.blocks[block].depth });
         if piece.offset.trailing_zeros() >= log && self.known.get(key, depth).is_none_or(|known| known < log) {
             self.known.set(key, depth, log);
         }
@@ -94,6 +96,9 @@ impl Addresses<'_, '_> {
     fn window_of(&self, piece: Piece, page: u64) -> (u64, u32) {
         let page = page.trailing_zeros();
         let own = piece.align.trailing_zeros().min(page);
+        if self.options.breaks(Broken::WindowsOfPages) {
+            return (piece.offset & !((1 << page) - 1), own);
+        }
         if piece.offset & ((1 << own) - 1) != 0 {
             // Only the sum of base and offset is aligned.
             return (piece.offset, own);
@@ -122,10 +127,11 @@ impl Addresses<'_, '_> {
     /// Emits the lookup of `address`, a window of `1 << log` bytes.
     fn translate(&self, out: &mut Emitter<'_>, address: u32, log: u32) -> u32 {
         let ulong = out.int_type(64);
-        let (shift, page) = match self.translation {
+        let (shift, page) = match self.options.translation {
             Translation::Table(table) => {
                 let page = shifted(out, Op::ShiftRightLogical, address, table.page_shift);
-                let page = clamp(out, page, table.pages);
+                let pages = table.pages - u64::from(self.options.breaks(Broken::ShortHeap));
+                let page = if self.options.breaks(Broken::NoBoundsCheck) { page } else { clamp(out, page, pages) };
                 (table.page_shift, entry_at(out, table.entries, page))
             }
             Translation::Mirrored(tables) => {
@@ -142,6 +148,7 @@ impl Addresses<'_, '_> {
             }
             Translation::Identity | Translation::Offset(_) => return address,
         };
+        let log = if self.options.breaks(Broken::NoAlignmentMask) { 0 } else { log };
         let mask = out.constant(64, (1 << shift) - (1 << log));
         let inside = out.value(Op::BitwiseAnd, ulong, [address, mask]);
         out.value(Op::IAdd, ulong, [page, inside])
@@ -159,8 +166,11 @@ impl Addresses<'_, '_> {
         let value = match self.places.base(base) {
             Base::Root { pointer } => {
                 self.seek(out, site, block);
-                let integer = out.value(Op::ConvertPtrToU, ulong, [pointer]);
-                let bias = match self.translation {
+                let integer = match self.made_from(pointer, ulong) {
+                    Some(integer) => integer,
+                    None => out.value(Op::ConvertPtrToU, ulong, [pointer]),
+                };
+                let bias = match self.options.translation {
                     Translation::Offset(offset) => offset.0,
                     Translation::Table(table) => table.base.wrapping_neg(),
                     Translation::Identity | Translation::Mirrored(_) => 0,
@@ -194,9 +204,17 @@ impl Addresses<'_, '_> {
         }
         self.seek(out, site, block);
         let ulong = out.int_type(64);
-        let value = out.value(Op::SConvert, ulong, [index]);
+        let unsigned = self.options.breaks(Broken::UnsignedIndexes);
+        let value = out.value(if unsigned { Op::UConvert } else { Op::SConvert }, ulong, [index]);
         self.known.set(Key::Wide(index), depth, value);
         value
+    }
+
+    /// The integer of type `ulong` that a pointer was converted from.
+    fn made_from(&self, pointer: u32, ulong: u32) -> Option<u32> {
+        let made = self.module.def(pointer).filter(|inst| inst.op == Op::ConvertUToPtr)?;
+        let integer = *self.module.uses(made).first()?;
+        (self.module.type_of(integer) == ulong).then_some(integer)
     }
 
     /// Goes to where a value for `site` is computed in `block`.
@@ -210,7 +228,7 @@ impl Addresses<'_, '_> {
     fn earliest(&self, mut block: usize, defined: usize) -> usize {
         while let Some(header) = self.flow.blocks[block].inside
             && let Some(before) = self.flow.blocks[header].dominator
-            && self.flow.dominates(defined, before)
+            && (self.flow.dominates(defined, before) || self.options.breaks(Broken::HoistAll))
         {
             block = before;
         }

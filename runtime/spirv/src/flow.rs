@@ -5,7 +5,8 @@ use crate::{
     module::{Module, invalid},
 };
 use rspirv::spirv::Op;
-use std::{collections::HashMap, ops::Range};
+use rustc_hash::FxHashMap as HashMap;
+use std::ops::Range;
 
 /// A function's blocks; the first is its entry.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Block {
 
 impl Flow {
     pub fn of(module: &Module<'_>, function: Range<usize>) -> Result<Self> {
-        let mut flow = Flow { blocks: vec![], labels: HashMap::new(), order: vec![] };
+        let mut flow = Flow { blocks: vec![], labels: HashMap::default(), order: vec![] };
         flow.split(module, function)?;
         for block in &mut flow.blocks {
             let labels = successors(module, block.insts.end - 1);

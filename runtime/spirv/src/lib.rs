@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod broken;
 mod emit;
 mod error;
 mod facts;
@@ -15,9 +16,6 @@ mod place;
 mod scope;
 mod survey;
 mod types;
-
-#[cfg(feature = "seam")]
-mod broken;
 
 #[cfg(feature = "seam")]
 pub use broken::Broken;

@@ -3,6 +3,7 @@
 use crate::{
     access::{Memory, Rewrite},
     address::{Addresses, Site},
+    broken::Broken,
     emit::Emitter,
     error::{Error, Result},
     facts::{Facts, Lowered},
@@ -16,10 +17,8 @@ use crate::{
     types::Types,
 };
 use rspirv::spirv::{AddressingModel, Op};
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::ops::Range;
 
 /// Rewrites a module so that every access through a `PhysicalStorageBuffer` pointer translates its address.
 ///
@@ -41,7 +40,7 @@ pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
     let module = Module::parse(words)?;
     let types = Types::of(&module)?;
     if options.translation == Translation::Identity {
-        let facts = facts(&module, &types)?;
+        let facts = facts(&module, &types, *options)?;
         return Ok(Lowered { words: module.words().to_vec(), facts });
     }
     if let Some(how) = mark::find(&module) {
@@ -58,7 +57,7 @@ pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
     let mut out = Emitter::new(&module, &types);
     let mut facts = Facts::default();
     for function in &module.functions {
-        lower_function(&module, &types, function.clone(), options.translation, &mut out, &mut facts)?;
+        lower_function(&module, &types, function.clone(), *options, &mut out, &mut facts)?;
     }
     facts.capabilities_added = out.capabilities_added().to_vec();
     let words = out.finish(&mark::of(options.translation))?;
@@ -66,11 +65,10 @@ pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
 }
 
 /// The facts of a module that stays as it is.
-fn facts(module: &Module<'_>, types: &Types) -> Result<Facts> {
+fn facts(module: &Module<'_>, types: &Types, options: Options) -> Result<Facts> {
     let mut facts = Facts::default();
-    let mut places = Places::default();
     for function in &module.functions {
-        places.clear();
+        let mut places = Places::new(options);
         for dereference in survey::dereferences(module, types, &mut places, function.clone())? {
             let place = places.of(types, module, dereference.pointer).ok();
             count(&mut facts, module, types, &dereference, place.and_then(|place| place.block));
@@ -103,18 +101,18 @@ fn lower_function<'m>(
     module: &'m Module<'m>,
     types: &'m Types,
     function: Range<usize>,
-    translation: Translation,
+    options: Options,
     out: &mut Emitter<'m>,
     facts: &mut Facts,
 ) -> Result<()> {
     survey::refuse_unknown(module, types, function.clone())?;
-    let mut places = Places::default();
+    let mut places = Places::new(options);
     let found = survey::dereferences(module, types, &mut places, function.clone())?;
     if found.is_empty() {
         return Ok(());
     }
     let flow = Flow::of(module, function.clone())?;
-    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::new();
+    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::default();
     for dereference in found {
         let place = places.of(types, module, dereference.pointer)?;
         count(facts, module, types, &dereference, place.block);
@@ -123,10 +121,11 @@ fn lower_function<'m>(
         let memory = Memory::new(site, &place, align, dereference.operands);
         by_block.entry(site.block).or_default().push((dereference, memory));
     }
-    let addresses = Addresses { module, flow: &flow, places: &places, translation, known: Scope::new(), count: 0 };
+    let addresses = Addresses { module, flow: &flow, places: &places, options, known: Scope::new(), count: 0 };
     let mut rewrite = Rewrite { module, types, out, addresses };
     for &block in &flow.order {
-        rewrite.addresses.known.enter(flow.blocks[block].depth);
+        let forget = !options.breaks(Broken::ForgetNothing);
+        rewrite.addresses.known.enter(if forget { flow.blocks[block].depth } else { flow.blocks.len() as u32 });
         let Some(found) = by_block.get(&block) else { continue };
         // All of a block is executed or nothing.
         for (_, memory) in found {
@@ -134,12 +133,39 @@ fn lower_function<'m>(
         }
         let mut source = None;
         for (dereference, memory) in found {
+            if is_skipped(&rewrite, dereference, dereference.index != found[0].0.index) {
+                continue;
+            }
             replace(&mut rewrite, dereference, *memory, &mut source)?;
         }
     }
     facts.translations += rewrite.addresses.count;
     remove_unused_chains(module, types, &places, function, out);
     Ok(())
+}
+
+/// Whether a test wants this dereference to be forgotten. Copies are forgotten as what they are only: half of one
+/// would be no module.
+fn is_skipped(rewrite: &Rewrite<'_, '_>, dereference: &Dereference, later: bool) -> bool {
+    let options = rewrite.addresses.options;
+    let of_kind = match dereference.kind {
+        Kind::Load => Broken::SkipLoads,
+        Kind::Store { .. } => Broken::SkipStores,
+        Kind::Atomic { .. } => Broken::SkipAtomics,
+        Kind::CopySource => return options.breaks(Broken::SkipCopySources),
+        Kind::CopyTarget => return options.breaks(Broken::SkipCopyTargets),
+    };
+    let mut root = rewrite.module.def(dereference.pointer);
+    while let Some(chain) = root.filter(|inst| is_chain(inst.op)) {
+        root = rewrite.module.uses(chain).first().and_then(|base| rewrite.module.def(*base));
+    }
+    let of_root = match root.map(|inst| inst.op) {
+        Some(Op::FunctionParameter) => Broken::SkipParameters,
+        Some(Op::Phi | Op::Select) => Broken::SkipPhis,
+        Some(Op::ConvertUToPtr | Op::Bitcast) => Broken::SkipConverted,
+        _ => Broken::SkipLoaded,
+    };
+    options.breaks(of_kind) || options.breaks(of_root) || later && options.breaks(Broken::SkipLaterInBlock)
 }
 
 /// Emits what replaces an instruction, or one side of a copy, whose value `source` then passes on to the other side.
@@ -196,7 +222,9 @@ fn replace(
 /// The pointer at `operand` of a copy, if it is of the kind that stays as it is.
 fn other_side(rewrite: &Rewrite<'_, '_>, copy: &Inst, operand: usize) -> Option<u32> {
     let pointer = rewrite.module.operands(copy)[operand];
+    let skipped = [Broken::SkipCopyTargets, Broken::SkipCopySources][operand];
     let translated = rewrite.types.pointee(rewrite.module.type_of(pointer)).is_some();
+    let translated = translated && !rewrite.addresses.options.breaks(skipped);
     (!translated).then_some(pointer)
 }
 
@@ -224,19 +252,20 @@ fn remove_unused_chains(
     function: Range<usize>,
     out: &mut Emitter<'_>,
 ) {
-    let mut uses: HashMap<u32, usize> = HashMap::new();
     let chain = |index: usize| {
         let inst = &module.insts[index];
         is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id)
     };
+    let chains: Vec<usize> = function.clone().filter(|index| chain(*index)).collect();
+    let mut uses: HashMap<u32, usize> = chains.iter().map(|index| (module.insts[*index].id, 0)).collect();
     let groups = (0..function.start).filter(|index| module.insts[*index].op == Op::GroupDecorate);
     for index in function.clone().filter(|index| !out.is_removed(*index)).chain(groups) {
         for id in module.uses(&module.insts[index]) {
-            *uses.entry(*id).or_default() += 1;
+            uses.entry(*id).and_modify(|uses| *uses += 1);
         }
     }
-    let mut gone = HashSet::new();
-    for index in function.rev().filter(|index| chain(*index)) {
+    let mut gone = HashSet::default();
+    for index in chains.into_iter().rev() {
         let inst = &module.insts[index];
         if uses.get(&inst.id).is_some_and(|uses| *uses > 0) {
             continue;

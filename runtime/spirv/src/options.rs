@@ -1,6 +1,9 @@
 //! What to lower to.
 
-use crate::error::{Error, Result};
+use crate::{
+    broken::Broken,
+    error::{Error, Result},
+};
 
 /// How a device address follows from a unified address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,8 +62,8 @@ pub struct Options {
     /// How addresses are translated.
     pub translation: Translation,
     /// What to do wrong on purpose.
-    #[cfg(feature = "seam")]
-    pub broken: Option<crate::Broken>,
+    #[cfg(any(test, feature = "seam"))]
+    pub broken: Option<Broken>,
 }
 
 impl Options {
@@ -68,8 +71,19 @@ impl Options {
     pub fn new(translation: Translation) -> Self {
         Options {
             translation,
-            #[cfg(feature = "seam")]
+            #[cfg(any(test, feature = "seam"))]
             broken: None,
+        }
+    }
+
+    /// Whether a test asked for this to be done wrong.
+    pub(crate) fn breaks(&self, what: Broken) -> bool {
+        #[cfg(any(test, feature = "seam"))]
+        return self.broken == Some(what);
+        #[cfg(not(any(test, feature = "seam")))]
+        {
+            let _ = what;
+            false
         }
     }
 

@@ -2,12 +2,14 @@
 //! is laid out. Found by walking access chains, whose strides and offsets are in the types' decorations.
 
 use crate::{
+    broken::Broken,
     error::Result,
     module::{Module, invalid},
-    types::{Qualifiers, Type, Types},
+    options::Options,
+    types::{Member, Qualifiers, Type, Types},
 };
 use rspirv::spirv::Op;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 /// Dynamic steps after which a chain is taken as a pointer like any other, so that a long sequence of chains does not
 /// cost its length squared.
@@ -33,6 +35,14 @@ pub(crate) struct MatrixLayout {
     pub row_major: bool,
 }
 
+impl MatrixLayout {
+    pub fn of(member: Member, options: Options) -> Option<Self> {
+        let stride = if options.breaks(Broken::IgnoreMatrixStride) { 16 } else { member.matrix_stride? };
+        let row_major = member.row_major && !options.breaks(Broken::IgnoreRowMajor);
+        Some(MatrixLayout { stride, row_major })
+    }
+}
+
 /// What a pointer points to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -50,8 +60,9 @@ pub(crate) struct Place {
 }
 
 /// The places of a function's pointers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Places {
+    options: Options,
     bases: Vec<(Base, u32)>,
     ids: HashMap<Base, BaseId>,
     /// Of access chains. One that cannot be followed is an error only if it is dereferenced.
@@ -59,9 +70,8 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Forgets what was found in another function.
-    pub fn clear(&mut self) {
-        *self = Places::default();
+    pub fn new(options: Options) -> Self {
+        Places { options, bases: vec![], ids: HashMap::default(), chains: HashMap::default() }
     }
 
     pub fn base(&self, id: BaseId) -> Base {
@@ -104,6 +114,7 @@ impl Places {
         if walks(inst.op)
             && let Some(element) = indexes.next()
             && types.constant(*element) != Some(0)
+            && !self.options.breaks(Broken::IgnoreElement)
         {
             let Some(stride) = types.array_stride(module.type_of(*from)) else {
                 let reason = "the type of its base has no ArrayStride: decorate the pointer type";
@@ -162,7 +173,7 @@ impl Places {
                     return unsupported("a struct on its way has a member without Offset");
                 };
                 place.offset = place.offset.wrapping_add(u64::from(offset));
-                place.matrix = member.matrix_stride.map(|stride| MatrixLayout { stride, row_major: member.row_major });
+                place.matrix = MatrixLayout::of(member, self.options);
                 place.qualifiers = place.qualifiers.and(member.qualifiers);
                 if let Some((block, None)) = place.block {
                     place.block = Some((block, Some(number as u32)));
@@ -180,9 +191,10 @@ impl Places {
                 let Some(layout) = place.matrix else {
                     return unsupported(NO_MATRIX_LAYOUT);
                 };
+                let gap_ignored = self.options.breaks(Broken::IgnoreComponentStride);
                 let (stride, gap) = match (layout.row_major, types.get(column)) {
                     (true, Type::Vector { component, .. }) => {
-                        (types.bytes(component).unwrap_or(0), Some(layout.stride))
+                        (types.bytes(component).unwrap_or(0), (!gap_ignored).then_some(layout.stride))
                     }
                     _ => (layout.stride, None),
                 };

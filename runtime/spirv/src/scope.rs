@@ -1,7 +1,8 @@
 //! What is known at a point of the tree of dominators: facts hold in the block where they were noted and in those that
 //! it dominates.
 
-use std::{collections::HashMap, hash::Hash};
+use rustc_hash::FxHashMap as HashMap;
+use std::hash::Hash;
 
 /// Facts by key, while the tree is walked from the root down, one path at a time.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ type Note<K> = (K, Option<(u32, u32)>);
 
 impl<K: Copy + Eq + Hash> Scope<K> {
     pub fn new() -> Self {
-        Scope { facts: HashMap::new(), noted: vec![] }
+        Scope { facts: HashMap::default(), noted: vec![] }
     }
 
     /// Enters a block at this depth, and so leaves those of the path before that are as deep or deeper.

@@ -5,7 +5,7 @@ use crate::{
     module::{Module, invalid},
 };
 use rspirv::spirv::{Decoration, Op, StorageClass};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 /// Nesting of types beyond which a module is refused; Vulkan's limit for structs.
 const MAX_NESTING: u32 = 255;
@@ -180,6 +180,14 @@ impl Types {
                 Some(class) => Type::Pointer { class, pointee: word(1) },
                 None => Type::Other,
             },
+            // Declared in full later; until then it is known to be a pointer.
+            Op::TypeForwardPointer => {
+                if let Some(class) = StorageClass::from_u32(word(1)) {
+                    let entry = Entry { ty: Type::Pointer { class, pointee: 0 }, depth: 0, leaves: Some(1) };
+                    self.types.insert(word(0), entry);
+                }
+                return Ok(());
+            }
             Op::Constant => {
                 if let Type::Int { bits } = self.get(inst.ty) {
                     let value = u64::from(word(0)) | u64::from(word(1)) << 32;
@@ -252,7 +260,7 @@ impl Types {
 
     fn decorations(&mut self, module: &Module<'_>) {
         // A group's decorations come before the group is applied to its targets.
-        let mut groups: HashMap<u32, Vec<&[u32]>> = HashMap::new();
+        let mut groups: HashMap<u32, Vec<&[u32]>> = HashMap::default();
         for inst in &module.insts {
             let words = module.operands(inst);
             match (inst.op, words) {
