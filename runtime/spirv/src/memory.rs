@@ -86,9 +86,9 @@ mod tests {
             let again: Vec<u32> = operands.words().collect();
             assert_eq!(again, if flags == 0 { &[][..] } else { &words[..words.len() - 1] });
             let of_load: Vec<u32> = operands.of_load().words().collect();
-            assert_eq!(of_load.contains(&70), false, "{words:?}");
+            assert!(!of_load.contains(&70), "{words:?}");
             let of_store: Vec<u32> = operands.of_store().words().collect();
-            assert_eq!(of_store.contains(&80), false, "{words:?}");
+            assert!(!of_store.contains(&80), "{words:?}");
         }
     }
 
