@@ -2,4 +2,5 @@
 
 mod corpus;
 mod modules;
+mod refused;
 mod spirv_val;
