@@ -17,10 +17,8 @@ use crate::{
     types::Types,
 };
 use rspirv::spirv::{AddressingModel, Op};
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::ops::Range;
 
 /// Rewrites a module so that every access through a `PhysicalStorageBuffer` pointer translates its address.
 ///
@@ -114,7 +112,7 @@ fn lower_function<'m>(
         return Ok(());
     }
     let flow = Flow::of(module, function.clone())?;
-    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::new();
+    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::default();
     for dereference in found {
         let place = places.of(types, module, dereference.pointer)?;
         count(facts, module, types, &dereference, place.block);
@@ -254,19 +252,20 @@ fn remove_unused_chains(
     function: Range<usize>,
     out: &mut Emitter<'_>,
 ) {
-    let mut uses: HashMap<u32, usize> = HashMap::new();
     let chain = |index: usize| {
         let inst = &module.insts[index];
         is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id)
     };
+    let chains: Vec<usize> = function.clone().filter(|index| chain(*index)).collect();
+    let mut uses: HashMap<u32, usize> = chains.iter().map(|index| (module.insts[*index].id, 0)).collect();
     let groups = (0..function.start).filter(|index| module.insts[*index].op == Op::GroupDecorate);
     for index in function.clone().filter(|index| !out.is_removed(*index)).chain(groups) {
         for id in module.uses(&module.insts[index]) {
-            *uses.entry(*id).or_default() += 1;
+            uses.entry(*id).and_modify(|uses| *uses += 1);
         }
     }
-    let mut gone = HashSet::new();
-    for index in function.rev().filter(|index| chain(*index)) {
+    let mut gone = HashSet::default();
+    for index in chains.into_iter().rev() {
         let inst = &module.insts[index];
         if uses.get(&inst.id).is_some_and(|uses| *uses > 0) {
             continue;
