@@ -139,7 +139,8 @@ impl Row {
         };
         let whole = row(self.benchmark.name.into(), &self.pair.ours, &self.pair.floor, bound);
         let name = self.benchmark.name;
-        let parts = self.parts().into_iter().map(move |(part, ours, floor)| row(format!("{name}/{part}"), ours, floor, None));
+        let parts =
+            self.parts().into_iter().map(move |(part, ours, floor)| row(format!("{name}/{part}"), ours, floor, None));
         [whole].into_iter().chain(parts.collect::<Vec<_>>())
     }
 }

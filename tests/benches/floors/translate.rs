@@ -12,7 +12,11 @@
 
 mod corpus;
 
-use crate::{Bench, Benchmark, measure::Rounds, report::{Bound, Unit}};
+use crate::{
+    Bench, Benchmark,
+    measure::Rounds,
+    report::{Bound, Unit},
+};
 use anyhow::{Context, Result, ensure};
 use std::{path::Path, time::Duration};
 use vksvm::{Svm, Translation};
