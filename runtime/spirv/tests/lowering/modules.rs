@@ -33,8 +33,14 @@ pub fn refused() -> Vec<Module> {
     modules("refused")
 }
 
+/// The corpus' directory: that of the crate, or of the one above, if this is compiled for the fuzz targets.
+fn directory() -> PathBuf {
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("corpus"));
+    above.find(|dir| dir.join("corpus.glsl").is_file()).expect("the corpus is next to the tests")
+}
+
 fn modules(below: &str) -> Vec<Module> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(below);
+    let dir = directory().join(below);
     let entries = fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension() == Some("spv".as_ref()));
