@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     module::{Module, invalid},
     options::Options,
-    types::{Member, Qualifiers, Type, Types},
+    types::{MatrixLayout, Qualifiers, Type, Types},
 };
 use rspirv::spirv::Op;
 use rustc_hash::FxHashMap as HashMap;
@@ -27,21 +27,6 @@ pub(crate) enum Base {
 /// A [`Base`] in [`Places`]; equal ones are equal addresses wherever both can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BaseId(u32);
-
-/// How the matrices of a struct's member are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MatrixLayout {
-    pub stride: u32,
-    pub row_major: bool,
-}
-
-impl MatrixLayout {
-    pub fn of(member: Member, options: Options) -> Option<Self> {
-        let stride = if options.breaks(Broken::IgnoreMatrixStride) { 16 } else { member.matrix_stride? };
-        let row_major = member.row_major && !options.breaks(Broken::IgnoreRowMajor);
-        Some(MatrixLayout { stride, row_major })
-    }
-}
 
 /// What a pointer points to.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +158,7 @@ impl Places {
                     return unsupported("a struct on its way has a member without Offset");
                 };
                 place.offset = place.offset.wrapping_add(u64::from(offset));
-                place.matrix = MatrixLayout::of(member, self.options);
+                place.matrix = member.matrix();
                 place.qualifiers = place.qualifiers.and(member.qualifiers);
                 if let Some((block, None)) = place.block {
                     place.block = Some((block, Some(number as u32)));
