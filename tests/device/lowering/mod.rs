@@ -22,6 +22,7 @@ mod runner;
 mod tables;
 mod validity;
 mod ways;
+mod words;
 pub mod worker;
 
 use crate::harness::{Ignored, device};
