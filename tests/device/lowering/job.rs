@@ -1,6 +1,6 @@
 //! What is asked of a worker, and what it answers.
 
-use super::{case::Case, corpus, probes, random, ways::Way};
+use super::{case::Case, corpus, probes, ways::Way};
 use serde::{Deserialize, Serialize};
 use vksvm_spirv::{Broken, Options, Translation};
 
@@ -9,8 +9,6 @@ use vksvm_spirv::{Broken, Options, Translation};
 pub enum Id {
     /// A module of the corpus, by its name, on the image of this seed.
     Corpus(String, u64),
-    /// A generated module, by its seed.
-    Generated(u64),
     /// One of this harness's own.
     Probe(probes::Probe),
 }
@@ -19,7 +17,6 @@ impl Id {
     pub fn case(&self) -> Case {
         match self {
             Id::Corpus(name, seed) => corpus::case(name, *seed),
-            Id::Generated(seed) => random::case(*seed),
             Id::Probe(probe) => probe.case(),
         }
     }
@@ -38,7 +35,6 @@ impl std::fmt::Display for Id {
         match self {
             Id::Corpus(name, 0) => write!(f, "corpus/{name}"),
             Id::Corpus(name, seed) => write!(f, "corpus/{name} on image {seed}"),
-            Id::Generated(seed) => write!(f, "generated/{seed}"),
             Id::Probe(probe) => write!(f, "probe/{probe:?}"),
         }
     }

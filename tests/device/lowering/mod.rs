@@ -9,14 +9,12 @@ mod case;
 mod corpus;
 mod differential;
 mod dump;
-mod generated;
 mod image;
 mod job;
 mod mutants;
 mod notices;
 mod outside;
 mod probes;
-mod random;
 mod range;
 mod runner;
 mod tables;
@@ -43,7 +41,7 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), outside::tests(), corpus::tests(), random::tests(), mutants::tests()]
+    [notices::tests(), outside::tests(), corpus::tests(), mutants::tests()]
         .into_iter()
         .flatten()
         .collect()
