@@ -9,6 +9,7 @@ mod case;
 mod corpus;
 mod differential;
 mod dump;
+mod generated;
 mod image;
 mod job;
 mod mutants;
@@ -39,5 +40,5 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), corpus::tests(), mutants::tests()].into_iter().flatten().collect()
+    [notices::tests(), corpus::tests(), generated::tests(), mutants::tests()].into_iter().flatten().collect()
 }
