@@ -9,6 +9,7 @@ mod case;
 mod corpus;
 mod differential;
 mod dump;
+mod generated;
 mod image;
 mod job;
 mod mutants;
@@ -41,7 +42,7 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), outside::tests(), corpus::tests(), mutants::tests()]
+    [notices::tests(), outside::tests(), corpus::tests(), generated::tests(), mutants::tests()]
         .into_iter()
         .flatten()
         .collect()
