@@ -68,6 +68,9 @@ impl Places {
         if let Some(place) = self.chains.get(&pointer) {
             return place.clone();
         }
+        if module.def(pointer).is_some_and(|inst| is_chain(inst.op)) {
+            return invalid(format!("%{pointer} is used before its definition"));
+        }
         let Some(ty) = types.pointee(module.type_of(pointer)) else {
             return invalid(format!("%{pointer} is no pointer to memory with a physical address"));
         };
@@ -91,9 +94,6 @@ impl Places {
         let [from, indexes @ ..] = module.uses(inst) else {
             return invalid(format!("{} has no base", inst.describe()));
         };
-        if module.def(*from).is_some_and(|base| is_chain(base.op)) && !self.chains.contains_key(from) {
-            return invalid(format!("{} is before its base %{from}", inst.describe()));
-        }
         let mut place = self.of(types, module, *from)?;
         let mut indexes = indexes.iter();
         if walks(inst.op)
