@@ -89,13 +89,16 @@ impl<'w> Module<'w> {
 
     fn check_uses(&self) -> Result<()> {
         for inst in &self.insts {
-            // What a stripped module still names or decorates is nobody's concern.
-            if matches!(inst.op, Op::Name | Op::MemberName) {
-                continue;
-            }
             let ty = (inst.ty != 0).then_some(inst.ty);
-            if let Some(id) = self.uses(inst).iter().copied().chain(ty).find(|id| self.def(*id).is_none()) {
+            // A module may still name what was stripped from it.
+            let names = matches!(inst.op, Op::Name | Op::MemberName);
+            let unknown = |id: &u32| if names { *id >= self.bound() } else { self.def(*id).is_none() };
+            if let Some(id) = self.uses(inst).iter().copied().chain(ty).find(unknown) {
                 return invalid(format!("{} uses %{id}, which is not defined", inst.describe()));
+            }
+            // Types have no type.
+            if ty.is_some_and(|ty| self.type_of(ty) != 0) {
+                return invalid(format!("{} has the type %{}, which is none", inst.describe(), inst.ty));
             }
         }
         Ok(())
@@ -226,7 +229,7 @@ impl Inst {
 
 /// Whether an instruction says something about ids wherever they are defined.
 fn is_about_ids(op: Op) -> bool {
-    matches!(op, Op::Name | Op::Decorate | Op::DecorateId | Op::DecorateString | Op::GroupDecorate)
+    matches!(op, Op::Name | Op::MemberName | Op::Decorate | Op::DecorateId | Op::DecorateString | Op::GroupDecorate)
 }
 
 fn in_byte_order(words: &[u32]) -> Result<Cow<'_, [u32]>> {
