@@ -81,7 +81,7 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
             }
         }
     }
-    if job.dump || (job.lowering == Lowering::Right && !wrongs.is_empty()) {
+    if job.dump || (job.lowering == Lowering::Right && !job.stop_early && !wrongs.is_empty()) {
         let place = Dump::new(&job.id).modules(&case.words, lowered.iter().map(|l| (l.way, &l.words[..])));
         if let Some(wrong) = wrongs.last_mut() {
             wrong.text += &format!("\n    before and after: {place}");
