@@ -61,7 +61,7 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
     if job.run && (wrongs.is_empty() || !job.stop_early) {
         wrongs.extend(run_all(runner, job, &case, &lowered, &mut images, &mut started));
     }
-    if job.dump || (job.lowering == Lowering::Right && !wrongs.is_empty()) {
+    if job.dump || (job.lowering == Lowering::Right && !job.stop_early && !wrongs.is_empty()) {
         let words = lowered.iter().map(|l| (l.way, &l.words[..]));
         let place = Dump::new(&job.id).write(&case, words, &images);
         if let Some(wrong) = wrongs.last_mut() {
