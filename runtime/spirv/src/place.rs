@@ -105,7 +105,7 @@ impl Places {
                 let reason = "the type of its base has no ArrayStride: decorate the pointer type";
                 return Err(module.unsupported(index, reason));
             };
-            self.step(types, &mut place, *element, stride);
+            self.step(types, module, &mut place, *element, stride)?;
         }
         for &at in indexes {
             self.enter(types, module, index, &mut place, at)?;
@@ -133,14 +133,18 @@ impl Places {
         })
     }
 
-    fn step(&mut self, types: &Types, place: &mut Place, index: u32, stride: u32) {
+    fn step(&mut self, types: &Types, module: &Module<'_>, place: &mut Place, index: u32, stride: u32) -> Result<()> {
         match types.constant(index) {
             Some(value) => place.offset = place.offset.wrapping_add((value as u64).wrapping_mul(u64::from(stride))),
+            None if !matches!(types.get(module.type_of(index)), Type::Int { .. }) => {
+                return invalid(format!("%{index} is an index, but no integer"));
+            }
             None => {
                 let steps = self.bases[place.base.0 as usize].1 + 1;
                 place.base = self.intern(Base::Step { from: place.base, index, stride }, steps);
             }
         }
+        Ok(())
     }
 
     /// Goes to a constituent of what `place` is.
@@ -169,7 +173,7 @@ impl Places {
                 let Some(stride) = types.array_stride(place.ty) else {
                     return unsupported("an array on its way has no ArrayStride");
                 };
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 place.ty = element;
             }
             Type::Matrix { column, .. } => {
@@ -183,12 +187,12 @@ impl Places {
                     }
                     _ => (layout.stride, None),
                 };
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 (place.ty, place.component_stride) = (column, gap);
             }
             Type::Vector { component, .. } => {
                 let stride = place.component_stride.or(types.bytes(component)).unwrap_or(0);
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 (place.ty, place.component_stride) = (component, None);
             }
             _ => return invalid(format!("%{index} selects a part of %{}, which has none", place.ty)),
