@@ -68,6 +68,8 @@ impl Row {
     fn verdict(&self) -> &'static str {
         let within = match self.benchmark.bound {
             None => return "reported",
+            // Noise that swallowed a side leaves no ratio.
+            _ if !self.ratio().is_normal() => false,
             Some(Bound::Ratio(bound)) => self.ratio() <= bound,
             Some(Bound::Figure(bound)) => self.figure(self.pair.ours.median) <= bound,
         };
@@ -139,7 +141,8 @@ impl Row {
         };
         let whole = row(self.benchmark.name.into(), &self.pair.ours, &self.pair.floor, bound);
         let name = self.benchmark.name;
-        let parts = self.parts().into_iter().map(move |(part, ours, floor)| row(format!("{name}/{part}"), ours, floor, None));
+        let parts =
+            self.parts().into_iter().map(move |(part, ours, floor)| row(format!("{name}/{part}"), ours, floor, None));
         [whole].into_iter().chain(parts.collect::<Vec<_>>())
     }
 }

@@ -12,7 +12,11 @@
 
 mod corpus;
 
-use crate::{Bench, Benchmark, measure::Rounds, report::{Bound, Unit}};
+use crate::{
+    Benchmark,
+    measure::Rounds,
+    report::{Bound, Unit},
+};
 use anyhow::{Context, Result, ensure};
 use std::{path::Path, time::Duration};
 use vksvm::{Svm, Translation};
@@ -26,7 +30,7 @@ pub const TABLE: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.6)),
     batch: 3,
     sessions: 5,
-    session: |bench, rounds| session(bench, rounds, Translation::Table),
+    session: |_, rounds| session(rounds, Translation::Table),
 };
 
 /// Offset form.
@@ -37,17 +41,17 @@ pub const OFFSET: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.05)),
     batch: 3,
     sessions: 5,
-    session: |bench, rounds| session(bench, rounds, Translation::Offset),
+    session: |_, rounds| session(rounds, Translation::Offset),
 };
 
-fn session(bench: &Bench, rounds: &mut Rounds, translation: Translation) -> Result<()> {
+fn session(rounds: &mut Rounds, translation: Translation) -> Result<()> {
     let open = |translation| Svm::builder().translation(translation).keep_freed_pages().open();
     let translated = open(translation)?;
     let floor = open(Translation::Identity)?;
     for workload in &ALL {
         rounds.interleave_part(workload.name, || run(workload, &translated), || run(workload, &floor))?;
     }
-    corpus::session(&bench.device, rounds, translation)
+    corpus::session(rounds, translation)
 }
 
 /// The device's time for a run of medium size, whose result is checked.
