@@ -13,6 +13,7 @@ mod image;
 mod job;
 mod mutants;
 mod notices;
+mod outside;
 mod probes;
 mod range;
 mod runner;
@@ -39,5 +40,5 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), corpus::tests(), mutants::tests()].into_iter().flatten().collect()
+    [notices::tests(), outside::tests(), corpus::tests(), mutants::tests()].into_iter().flatten().collect()
 }

@@ -1,0 +1,376 @@
+//! Branches, loops, calls, and the pointers that go through them.
+
+use super::chain::Want;
+use super::{Body, Loop, Place, Writer};
+use crate::lowering::generated::picks::Picks;
+use crate::lowering::generated::recipe::{Function, Step};
+use crate::lowering::generated::types::{Scalar, Type, low_bit};
+use rspirv::spirv::{Decoration, Op};
+
+/// Where a loop's pointer comes from in the next turn.
+enum Carried {
+    /// A pointer that its object holds.
+    Followed,
+    /// Another pointer, from before the loop.
+    Other(Place),
+    /// Another element of the row.
+    Row,
+}
+
+impl Writer<'_> {
+    /// An arm of a branch, and what is in scope at its end.
+    fn arm(&mut self, label: u32, target: u32, steps: &[Step]) -> (u32, Vec<Place>) {
+        let (outer, small) = (self.body.scope.len(), self.body.small.len());
+        self.label(label);
+        self.depth += 1;
+        self.steps(steps);
+        self.depth -= 1;
+        self.act(Op::Branch, &[target]);
+        self.body.small.truncate(small);
+        let mut scope = self.body.scope.clone();
+        self.body.scope.truncate(outer);
+        // New ones first: they are what a phi is for.
+        scope.rotate_left(outer);
+        (self.body.label, scope)
+    }
+
+    pub fn if_step(&mut self, picks: &mut Picks, inner: &[Vec<Step>]) {
+        self.note("if");
+        let condition = self.condition(picks);
+        let (then, other, merge) = (self.sections.id(), self.sections.id(), self.sections.id());
+        let one_armed = inner.get(1).is_none_or(Vec::is_empty) && picks.percent(50);
+        self.act(Op::SelectionMerge, &[merge, picks.below(3) as u32]);
+        self.act(Op::BranchConditional, &[condition, then, if one_armed { merge } else { other }]);
+        let head = (self.body.label, self.body.scope.clone());
+        let one = self.arm(then, merge, inner.first().map_or(&[], Vec::as_slice));
+        let two = if one_armed {
+            head
+        } else {
+            self.note("else");
+            self.arm(other, merge, inner.get(1).map_or(&[], Vec::as_slice))
+        };
+        self.label(merge);
+        self.saw("control.if");
+        if picks.percent(70) {
+            self.join(picks, &[one, two]);
+        }
+    }
+
+    pub fn switch_step(&mut self, picks: &mut Picks, inner: &[Vec<Step>]) {
+        self.note("switch");
+        let cases = inner.len().max(1);
+        let selector = self.dynamic(picks, cases as u32 + 1);
+        let merge = self.sections.id();
+        let labels: Vec<u32> = (0..cases).map(|_| self.sections.id()).collect();
+        let default = if picks.percent(30) { merge } else { labels[0] };
+        self.act(Op::SelectionMerge, &[merge, 0]);
+        let mut operands = vec![selector, default];
+        let mut numbers: Vec<u32> = (0..cases as u32).collect();
+        numbers.rotate_left(picks.below(cases));
+        for (label, number) in labels.iter().zip(numbers) {
+            operands.extend([number, *label]);
+        }
+        self.act(Op::Switch, &operands);
+        let mut ends = Vec::new();
+        if default == merge {
+            ends.push((self.body.label, self.body.scope.clone()));
+        }
+        for (index, label) in labels.iter().enumerate() {
+            self.note(format!("case {index}"));
+            let next = labels.get(index + 1).copied();
+            // The first label is also the default's, which nothing may fall into.
+            match next.filter(|_| picks.percent(20)) {
+                Some(next) => {
+                    self.arm(*label, next, &inner[index]);
+                    self.saw("control.fall through");
+                }
+                None => ends.push(self.arm(*label, merge, inner.get(index).map_or(&[], Vec::as_slice))),
+            }
+        }
+        self.label(merge);
+        self.saw("control.switch");
+        if picks.percent(70) {
+            self.join(picks, &ends);
+        }
+    }
+
+    /// A phi of pointers of one type, one from each way here.
+    fn join(&mut self, picks: &mut Picks, ways: &[(u32, Vec<Place>)]) {
+        let from: Vec<Place> = ways[0].1.iter().filter(|place| place.loose).cloned().collect();
+        for _ in 0..from.len().min(5) {
+            let one = from[picks.below(from.len())].clone();
+            let mut chosen = vec![one.clone()];
+            for (_, scope) in &ways[1..] {
+                let fits: Vec<&Place> = scope
+                    .iter()
+                    .filter(|p| p.loose && p.ty == one.ty && p.stride == one.stride && p.id != one.id)
+                    .collect();
+                if fits.is_empty() {
+                    break;
+                }
+                chosen.push(fits[picks.below(fits.len())].clone());
+            }
+            if chosen.len() < ways.len() {
+                continue;
+            }
+            let ty = self.pointer_to(&one.ty, one.stride);
+            let operands: Vec<u32> =
+                chosen.iter().zip(ways).flat_map(|(place, (label, _))| [place.id, *label]).collect();
+            let id = self.op(Op::Phi, ty, &operands);
+            let joined = chosen[1..].iter().fold(one, |all, place| Self::either(id, &all, place));
+            self.body.scope.push(joined);
+            self.saw("pointer.OpPhi");
+            return;
+        }
+    }
+
+    pub fn loop_step(&mut self, picks: &mut Picks, inner: &[Vec<Step>]) {
+        let word = self.scalar(Scalar::U32);
+        let turns = match picks.below(3) {
+            0 => {
+                let number = picks.of(&[2, 1, 3, 0, 4]);
+                if number == 0 {
+                    self.saw("control.loop of no turn");
+                }
+                self.u32(number)
+            }
+            _ => self.dynamic(picks, 4),
+        };
+        let carried = picks.percent(60).then(|| self.to_carry(picks)).flatten();
+        // In the header, in a block after it, or at the end of the turn.
+        let test = picks.below(3);
+        self.note(format!("loop, tested at {test}"));
+        let [header, check, body, proceed, merge] = [(); 5].map(|()| self.sections.id());
+        let before = self.body.label;
+        self.act(Op::Branch, &[header]);
+        self.label(header);
+        let zero = self.u32(0);
+        let next = self.sections.id();
+        let turn = self.op(Op::Phi, word, &[zero, before, next, proceed]);
+        let outer = self.body.scope.len();
+        let mut pointer = None;
+        if let Some((first, how)) = &carried {
+            let ty = self.pointer_to(&first.ty, first.stride);
+            let id = self.op(Op::Phi, ty, &[first.id, before, 0, proceed]);
+            // The operand that is not known yet.
+            pointer = Some((id, self.body.code.0.len() - 2));
+            let mut place = Place { id, element: None, ..first.clone() };
+            place.align = match how {
+                Carried::Followed => place.align.min(self.pointee_align(&place.ty)),
+                Carried::Other(other) => place.align.min(other.align),
+                Carried::Row => place.align.min(low_bit(first.element.as_ref().map_or(1, |e| e.stride))),
+            };
+            self.body.scope.push(place);
+        }
+        let at_head = self.body.scope.len();
+        let truth = self.bool();
+        let control = picks.below(3) as u32;
+        if test == 0 {
+            let go = self.op(Op::ULessThan, truth, &[turn, turns]);
+            self.act(Op::LoopMerge, &[merge, proceed, control]);
+            self.act(Op::BranchConditional, &[go, body, merge]);
+        } else {
+            self.act(Op::LoopMerge, &[merge, proceed, control]);
+            self.act(Op::Branch, &[if test == 1 { check } else { body }]);
+        }
+        if test == 1 {
+            self.label(check);
+            let go = self.op(Op::ULessThan, truth, &[turn, turns]);
+            self.act(Op::BranchConditional, &[go, body, merge]);
+        }
+        self.body.loops.push(Loop { merge, proceed });
+        self.body.small.push(turn);
+        self.arm(body, proceed, inner.first().map_or(&[], Vec::as_slice));
+        self.body.small.pop();
+        self.body.loops.pop();
+        self.label(proceed);
+        debug_assert_eq!(self.body.scope.len(), at_head);
+        if let (Some((id, operand)), Some((first, how))) = (pointer, carried) {
+            let current = self.body.scope[outer].clone();
+            self.body.code.0[operand] = self.next_turn(picks, id, &first, &current, how);
+        }
+        let one = self.u32(1);
+        self.body.code.put(Op::IAdd, &[word, next, turn, one]);
+        if test == 2 {
+            let go = self.op(Op::ULessThan, truth, &[next, turns]);
+            self.act(Op::BranchConditional, &[go, header, merge]);
+            self.saw("control.loop tested at its end");
+        } else {
+            self.act(Op::Branch, &[header]);
+        }
+        self.label(merge);
+        self.saw("control.loop");
+    }
+
+    /// The alignment that any object a pointer may lead to has.
+    fn pointee_align(&self, ty: &Type) -> u32 {
+        match ty {
+            Type::Struct(index) if self.recipe.types.0[*index].block => self.recipe.block_align(*index),
+            _ => self.recipe.types.align(ty),
+        }
+    }
+
+    /// A pointer that a loop will change each turn, and how.
+    fn to_carry(&mut self, picks: &mut Picks) -> Option<(Place, Carried)> {
+        let loose: Vec<Place> = self.body.scope.iter().filter(|place| place.loose).cloned().collect();
+        for _ in 0..6.min(loose.len()) {
+            let place = picks.of(&loose);
+            match picks.below(3) {
+                0 if place.stride.is_none() && self.leads_to_itself(&place) => {
+                    self.saw("loop.walks a chain");
+                    return Some((place, Carried::Followed));
+                }
+                1 if place.element.is_some() => {
+                    self.saw("loop.walks a row");
+                    return Some((place, Carried::Row));
+                }
+                2 => {
+                    if let Some(other) = self.alike(picks, &place) {
+                        self.saw("loop.takes another pointer");
+                        let both = Self::either(place.id, &place, &other);
+                        let place = Place { read: both.read, write: both.write, raw: both.raw, ..place };
+                        return Some((place, Carried::Other(other)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn leads_to_itself(&self, place: &Place) -> bool {
+        let ty = place.ty.clone();
+        let such = |_: &Writer, other: &Type| matches!(other, Type::Pointer(block) if Type::Struct(*block) == ty);
+        self.fits(place, &Want { such: &such, read: true, write: false, loose: false })
+    }
+
+    /// The pointer for the next turn.
+    fn next_turn(&mut self, picks: &mut Picks, id: u32, first: &Place, current: &Place, how: Carried) -> u32 {
+        match how {
+            Carried::Followed => {
+                let ty = current.ty.clone();
+                let such =
+                    |_: &Writer, other: &Type| matches!(other, Type::Pointer(block) if Type::Struct(*block) == ty);
+                let want = Want { such: &such, read: true, write: false, loose: false };
+                let place = self.inside(picks, current.clone(), &want).expect("a pointer to its own block");
+                let id = self.load(picks, &place);
+                self.fold(id, &place.ty);
+                id
+            }
+            Carried::Other(other) => {
+                let condition = self.condition(picks);
+                let ty = self.pointer_to(&first.ty, first.stride);
+                self.op(Op::Select, ty, &[condition, other.id, id])
+            }
+            Carried::Row => {
+                let ty = first.ty.clone();
+                let want = Want { such: &|_, other| *other == ty, read: false, write: false, loose: true };
+                let Some(place) = self.beside(picks, first.clone(), &want) else { return id };
+                match first.stride {
+                    Some(stride) => self.with_stride(&place, stride),
+                    None => self.without_stride(&place),
+                }
+            }
+        }
+    }
+
+    /// Leaves the loop or the turn, or else the function, under a condition.
+    pub fn leave_step(&mut self, picks: &mut Picks) {
+        self.note("leave");
+        let condition = self.condition(picks);
+        let (leave, merge) = (self.sections.id(), self.sections.id());
+        self.act(Op::SelectionMerge, &[merge, 0]);
+        self.act(Op::BranchConditional, &[condition, leave, merge]);
+        self.label(leave);
+        match self.body.loops.last().copied().filter(|_| !picks.percent(15)) {
+            Some(Loop { merge, proceed }) => {
+                let target = picks.of(&[merge, proceed]);
+                self.saw(if target == merge { "control.break" } else { "control.continue" });
+                self.act(Op::Branch, &[target]);
+            }
+            None => {
+                self.saw("control.early return");
+                self.leave_function(picks);
+            }
+        }
+        self.label(merge);
+    }
+
+    /// Returns from the function.
+    fn leave_function(&mut self, picks: &mut Picks) {
+        match self.body.returns {
+            None => {
+                if self.body.main {
+                    self.write_result(picks);
+                }
+                self.act(Op::Return, &[]);
+            }
+            Some(block) => {
+                let id = self.some_pointer(picks, block).expect("the first parameter");
+                self.act(Op::ReturnValue, &[id]);
+            }
+        }
+    }
+
+    pub fn call_step(&mut self, picks: &mut Picks, number: usize) {
+        self.note(format!("call {number}"));
+        if number >= self.body.callable {
+            return;
+        }
+        let function = self.recipe.functions[number].clone();
+        let mut arguments = Vec::new();
+        for block in &function.parameters {
+            let Some(pointer) = self.some_pointer(picks, *block) else { return };
+            arguments.push(pointer);
+        }
+        let ty = self.result_type(&function);
+        let mut operands = vec![self.functions[number]];
+        operands.extend(arguments);
+        let id = self.op(Op::FunctionCall, ty, &operands);
+        self.saw("control.call");
+        if function.returns {
+            self.saw("pointer.returned");
+            let place = self.block_place(id, function.parameters[0]);
+            self.body.scope.push(place);
+        }
+    }
+
+    fn result_type(&mut self, function: &Function) -> u32 {
+        match function.returns {
+            true => self.pointer_to(&Type::Struct(function.parameters[0]), None),
+            false => self.void(),
+        }
+    }
+
+    /// Writes one of the recipe's functions.
+    pub fn function(&mut self, number: usize) {
+        let function = self.recipe.functions[number].clone();
+        self.note(format!("function {number}"));
+        let mut picks = Picks::new(function.seed);
+        let result = self.result_type(&function);
+        let types: Vec<u32> =
+            function.parameters.iter().map(|block| self.pointer_to(&Type::Struct(*block), None)).collect();
+        self.body = Body { callable: number, ..Body::default() };
+        self.body.returns = function.returns.then(|| function.parameters[0]);
+        let mut parameters = Vec::new();
+        for (block, ty) in function.parameters.iter().zip(&types) {
+            let id = self.sections.id();
+            let place = self.block_place(id, *block);
+            let restrict = !place.write && picks.percent(50);
+            self.decorate(id, if restrict { Decoration::Restrict } else { Decoration::Aliased }, &[]);
+            self.body.scope.push(place);
+            parameters.push((id, *ty));
+        }
+        self.begin(&mut picks);
+        if picks.percent(40) {
+            let region = 2 + picks.below(self.recipe.regions.len() - 2);
+            let place = self.enter(region);
+            self.body.scope.push(place);
+        }
+        self.steps(&function.steps);
+        self.leave_function(&mut picks);
+        let ty = self.function_type(result, &types);
+        let id = self.end(result, ty, &parameters);
+        self.functions.push(id);
+    }
+}
