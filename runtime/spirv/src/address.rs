@@ -54,8 +54,8 @@ pub(crate) struct Addresses<'a, 'm> {
     pub places: &'a Places,
     pub options: Options,
     pub known: Scope<Key>,
-    /// Window translations emitted.
-    pub count: usize,
+    /// Lookups emitted.
+    pub lookups: usize,
 }
 
 impl Addresses<'_, '_> {
@@ -119,7 +119,7 @@ impl Addresses<'_, '_> {
         self.seek(out, site, block);
         let address = out.add_constant(address, start);
         let device = self.translate(out, address, log);
-        self.count += 1;
+        self.lookups += 1;
         self.known.set(key, depth, device);
         device
     }

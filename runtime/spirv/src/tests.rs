@@ -62,8 +62,8 @@ fn identity_changes_nothing_and_tells_the_same() {
     assert_eq!(looked_at.words, input);
     let table = lower(&input, &Options::new(TABLE)).unwrap().facts;
     assert_eq!((looked_at.facts.dereferences, &looked_at.facts.blocks), (table.dereferences, &table.blocks));
-    assert_eq!(looked_at.facts.translations, 0);
-    assert!(table.translations > 0);
+    assert_eq!(looked_at.facts.lookups, 0);
+    assert!(table.lookups > 0);
 }
 
 #[test]
@@ -241,5 +241,5 @@ fn what_is_no_module_is_refused_with_what_is_wrong() {
 fn one_translation_serves_what_lies_in_one_window() {
     // One node of 64 bytes, aligned to 16, has several members; walking a list needs one translation a member at most.
     let facts = lower(&corpus!("list_walk"), &Options::new(TABLE)).unwrap().facts;
-    assert!(facts.translations < facts.dereferences.loads + facts.dereferences.stores, "{facts:?}");
+    assert!(facts.lookups < facts.dereferences.loads + facts.dereferences.stores, "{facts:?}");
 }
