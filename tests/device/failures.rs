@@ -226,7 +226,7 @@ fn each_call_fails_once_while_opening() -> std::result::Result<(), Ignored> {
 }
 
 fn while_opening(translation: Translation) {
-    let open = |failures: &Arc<Failures>| builder(failures).translation(translation).open();
+    let open = |failures: &Arc<Failures>| builder(failures).translation(translation).segment_size(32 << 20).open();
     let dry = Failures::new();
     let counts = counted(&dry, || {
         let svm = open(&dry).expect("open");

@@ -63,6 +63,9 @@ fn bytes<T>(slice: &[T]) -> (*const u8, usize) {
 /// Elements of most slices: many pages, and more than a segment.
 const N: u32 = 600_000;
 
+/// Rounds of the kernels that loop: llvmpipe before Mesa 23 leaves a loop after 65,535.
+const ROUNDS: u32 = 60_000;
+
 /// Runs each kernel; returns how many.
 pub fn every_kernel(svm: &Svm, run: Run<'_>) -> usize {
     let kernels: [fn(&Svm, Run<'_>); 7] = [flat, grid, far, constants, quads, bodies, list];
@@ -138,7 +141,7 @@ fn constants(svm: &Svm, run: Run<'_>) {
 
 fn quads(svm: &Svm, run: Run<'_>) {
     let kernel: Kernel<Quads<'static>> = load(svm, include_bytes!("../../kernels/quads.spv"));
-    let mut words = svm.zeroed::<u32>(N as usize);
+    let mut words = svm.zeroed::<u32>(4 * ROUNDS as usize);
     let (to, _) = words.as_chunks_mut::<4>();
     let (n, parts) = (to.len() as u32, [bytes(to)]);
     svm.scope(|s| {
@@ -157,7 +160,7 @@ fn bodies(svm: &Svm, run: Run<'_>) {
         id: i,
         tag: u64::from(i) << 33 | 1,
     };
-    let n = N / 8;
+    let n = ROUNDS;
     let mut bodies = svm.vec((0..n).map(|i| body(i, 0.0)));
     let parts = [bytes(&bodies)];
     svm.scope(|s| {
