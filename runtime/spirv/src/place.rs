@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     module::{Module, invalid},
     options::Options,
-    types::{Member, Qualifiers, Type, Types},
+    types::{MatrixLayout, Qualifiers, Type, Types},
 };
 use rspirv::spirv::Op;
 use rustc_hash::FxHashMap as HashMap;
@@ -27,21 +27,6 @@ pub(crate) enum Base {
 /// A [`Base`] in [`Places`]; equal ones are equal addresses wherever both can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BaseId(u32);
-
-/// How the matrices of a struct's member are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MatrixLayout {
-    pub stride: u32,
-    pub row_major: bool,
-}
-
-impl MatrixLayout {
-    pub fn of(member: Member, options: Options) -> Option<Self> {
-        let stride = if options.breaks(Broken::IgnoreMatrixStride) { 16 } else { member.matrix_stride? };
-        let row_major = member.row_major && !options.breaks(Broken::IgnoreRowMajor);
-        Some(MatrixLayout { stride, row_major })
-    }
-}
 
 /// What a pointer points to.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +68,9 @@ impl Places {
         if let Some(place) = self.chains.get(&pointer) {
             return place.clone();
         }
+        if module.def(pointer).is_some_and(|inst| is_chain(inst.op)) {
+            return invalid(format!("%{pointer} is used before its definition"));
+        }
         let Some(ty) = types.pointee(module.type_of(pointer)) else {
             return invalid(format!("%{pointer} is no pointer to memory with a physical address"));
         };
@@ -106,9 +94,6 @@ impl Places {
         let [from, indexes @ ..] = module.uses(inst) else {
             return invalid(format!("{} has no base", inst.describe()));
         };
-        if module.def(*from).is_some_and(|base| is_chain(base.op)) && !self.chains.contains_key(from) {
-            return invalid(format!("{} is before its base %{from}", inst.describe()));
-        }
         let mut place = self.of(types, module, *from)?;
         let mut indexes = indexes.iter();
         if walks(inst.op)
@@ -120,7 +105,7 @@ impl Places {
                 let reason = "the type of its base has no ArrayStride: decorate the pointer type";
                 return Err(module.unsupported(index, reason));
             };
-            self.step(types, &mut place, *element, stride);
+            self.step(types, module, &mut place, *element, stride)?;
         }
         for &at in indexes {
             self.enter(types, module, index, &mut place, at)?;
@@ -148,14 +133,18 @@ impl Places {
         })
     }
 
-    fn step(&mut self, types: &Types, place: &mut Place, index: u32, stride: u32) {
+    fn step(&mut self, types: &Types, module: &Module<'_>, place: &mut Place, index: u32, stride: u32) -> Result<()> {
         match types.constant(index) {
             Some(value) => place.offset = place.offset.wrapping_add((value as u64).wrapping_mul(u64::from(stride))),
+            None if !matches!(types.get(module.type_of(index)), Type::Int { .. }) => {
+                return invalid(format!("%{index} is an index, but no integer"));
+            }
             None => {
                 let steps = self.bases[place.base.0 as usize].1 + 1;
                 place.base = self.intern(Base::Step { from: place.base, index, stride }, steps);
             }
         }
+        Ok(())
     }
 
     /// Goes to a constituent of what `place` is.
@@ -173,7 +162,7 @@ impl Places {
                     return unsupported("a struct on its way has a member without Offset");
                 };
                 place.offset = place.offset.wrapping_add(u64::from(offset));
-                place.matrix = MatrixLayout::of(member, self.options);
+                place.matrix = member.matrix();
                 place.qualifiers = place.qualifiers.and(member.qualifiers);
                 if let Some((block, None)) = place.block {
                     place.block = Some((block, Some(number as u32)));
@@ -184,7 +173,7 @@ impl Places {
                 let Some(stride) = types.array_stride(place.ty) else {
                     return unsupported("an array on its way has no ArrayStride");
                 };
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 place.ty = element;
             }
             Type::Matrix { column, .. } => {
@@ -198,12 +187,12 @@ impl Places {
                     }
                     _ => (layout.stride, None),
                 };
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 (place.ty, place.component_stride) = (column, gap);
             }
             Type::Vector { component, .. } => {
                 let stride = place.component_stride.or(types.bytes(component)).unwrap_or(0);
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 (place.ty, place.component_stride) = (component, None);
             }
             _ => return invalid(format!("%{index} selects a part of %{}, which has none", place.ty)),

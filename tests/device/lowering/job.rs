@@ -1,6 +1,6 @@
 //! What is asked of a worker, and what it answers.
 
-use super::{case::Case, corpus, probes, ways::Way};
+use super::{case::Case, corpus, generated, probes, ways::Way};
 use serde::{Deserialize, Serialize};
 use vksvm_spirv::{Broken, Options, Translation};
 
@@ -9,6 +9,8 @@ use vksvm_spirv::{Broken, Options, Translation};
 pub enum Id {
     /// A module of the corpus, by its name, on the image of this seed.
     Corpus(String, u64),
+    /// A generated module: a seed, and the cuts that make it smaller.
+    Generated(u64, Vec<u32>),
     /// One of this harness's own.
     Probe(probes::Probe),
 }
@@ -17,6 +19,7 @@ impl Id {
     pub fn case(&self) -> Case {
         match self {
             Id::Corpus(name, seed) => corpus::case(name, *seed),
+            Id::Generated(seed, cuts) => generated::case(*seed, cuts),
             Id::Probe(probe) => probe.case(),
         }
     }
@@ -35,6 +38,8 @@ impl std::fmt::Display for Id {
         match self {
             Id::Corpus(name, 0) => write!(f, "corpus/{name}"),
             Id::Corpus(name, seed) => write!(f, "corpus/{name} on image {seed}"),
+            Id::Generated(seed, cuts) if cuts.is_empty() => write!(f, "generated/{seed}"),
+            Id::Generated(seed, cuts) => write!(f, "generated/{seed} after {} cuts", cuts.len()),
             Id::Probe(probe) => write!(f, "probe/{probe:?}"),
         }
     }

@@ -9,6 +9,7 @@ mod case;
 mod corpus;
 mod differential;
 mod dump;
+mod generated;
 mod image;
 mod job;
 mod mutants;
@@ -20,6 +21,7 @@ mod runner;
 mod tables;
 mod validity;
 mod ways;
+mod words;
 pub mod worker;
 
 use crate::harness::{Ignored, device};
@@ -40,5 +42,8 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), outside::tests(), corpus::tests(), mutants::tests()].into_iter().flatten().collect()
+    [notices::tests(), outside::tests(), corpus::tests(), generated::tests(), mutants::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -55,10 +55,8 @@ fn invent_types(picks: &mut Picks, blocks: usize) -> Types {
     let shared: Vec<usize> = all.iter().copied().filter(|index| classes[index - 2] == Class::Shared).collect();
     let empty = |class| Struct { block: true, class, members: Vec::new(), size: 0 };
     let result = Member { ty: Type::Scalar(Scalar::U32), offset: 0, promise: Promise::None };
-    let mut types = Types(vec![
-        Struct { block: true, class: Class::Own, members: vec![result], size: 4 },
-        counters::block(),
-    ]);
+    let mut types =
+        Types(vec![Struct { block: true, class: Class::Own, members: vec![result], size: 4 }, counters::block()]);
     types.0.extend(classes.iter().map(|class| empty(*class)));
     let mut parts = [Vec::new(), Vec::new()];
     for class in [Class::Own, Class::Own, Class::Shared, Class::Shared] {

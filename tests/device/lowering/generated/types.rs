@@ -75,8 +75,19 @@ pub enum Type {
     Scalar(Scalar),
     Vector(Scalar, u32),
     /// `stride` bytes from a column to the next, or from a row to the next if the matrix is row-major.
-    Matrix { scalar: Scalar, columns: u32, rows: u32, stride: u32, row_major: bool },
-    Array { element: Box<Type>, length: u32, stride: u32, kind: Length },
+    Matrix {
+        scalar: Scalar,
+        columns: u32,
+        rows: u32,
+        stride: u32,
+        row_major: bool,
+    },
+    Array {
+        element: Box<Type>,
+        length: u32,
+        stride: u32,
+        kind: Length,
+    },
     Struct(usize),
     /// A unified address of a struct that is a block.
     Pointer(usize),

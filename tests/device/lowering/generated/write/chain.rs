@@ -59,9 +59,7 @@ impl Writer<'_> {
         self.ends(ty, want)
             || match ty {
                 Type::Vector(scalar, _) => self.ends(&Type::Scalar(*scalar), want),
-                Type::Matrix { scalar, rows, .. } => {
-                    !want.loose && self.reaches(&Type::Vector(*scalar, *rows), want)
-                }
+                Type::Matrix { scalar, rows, .. } => !want.loose && self.reaches(&Type::Vector(*scalar, *rows), want),
                 Type::Array { element, .. } => self.reaches(element, want),
                 Type::Struct(index) => (0..self.recipe.types.0[*index].members.len())
                     .any(|member| self.member_reaches(*index, member, want)),
@@ -122,8 +120,7 @@ impl Writer<'_> {
         match open.place.ty.clone() {
             Type::Struct(index) => {
                 let members = self.recipe.types.0[index].members.len();
-                let fit: Vec<usize> =
-                    (0..members).filter(|member| self.member_reaches(index, *member, want)).collect();
+                let fit: Vec<usize> = (0..members).filter(|member| self.member_reaches(index, *member, want)).collect();
                 let number = picks.of(&fit);
                 let member = self.recipe.types.0[index].members[number].clone();
                 // A struct's index is a 32-bit constant of either sign.
@@ -201,11 +198,7 @@ impl Writer<'_> {
         let ty = self.pointer_to(&open.place.ty, open.place.stride);
         let mut operands = vec![open.place.id];
         operands.append(&mut open.indices);
-        let op = if open.hop {
-            Op::PtrAccessChain
-        } else {
-            picks.of(&[Op::AccessChain, Op::InBoundsAccessChain])
-        };
+        let op = if open.hop { Op::PtrAccessChain } else { picks.of(&[Op::AccessChain, Op::InBoundsAccessChain]) };
         open.hop = false;
         open.place.id = self.op(op, ty, &operands);
         self.saw(match op {

@@ -40,8 +40,7 @@ impl Writer<'_> {
     /// Stores a pointer.
     pub fn link_step(&mut self, picks: &mut Picks) {
         self.note("link");
-        let pointer =
-            |writer: &Writer, ty: &Type| matches!(ty, Type::Pointer(block) if writer.has_pointer(*block));
+        let pointer = |writer: &Writer, ty: &Type| matches!(ty, Type::Pointer(block) if writer.has_pointer(*block));
         let want = Want { such: &pointer, read: false, write: true, loose: false };
         let Some(place) = self.find(picks, &want) else { return };
         let Type::Pointer(block) = place.ty else { unreachable!("a pointer was wanted") };
@@ -199,9 +198,7 @@ impl Writer<'_> {
         let scope = &self.body.scope;
         let fits: Vec<&Place> = scope
             .iter()
-            .filter(|other| {
-                other.id != place.id && other.loose && other.ty == place.ty && other.stride == place.stride
-            })
+            .filter(|other| other.id != place.id && other.loose && other.ty == place.ty && other.stride == place.stride)
             .collect();
         if fits.is_empty() { None } else { Some(picks.of(&fits).clone()) }
     }
@@ -273,12 +270,7 @@ impl Writer<'_> {
     /// From an element of a row to another.
     pub fn neighbour_step(&mut self, picks: &mut Picks) {
         self.note("neighbour");
-        let want = Want {
-            such: &|_, ty| !matches!(ty, Type::Pointer(_)),
-            read: false,
-            write: false,
-            loose: false,
-        };
+        let want = Want { such: &|_, ty| !matches!(ty, Type::Pointer(_)), read: false, write: false, loose: false };
         let scope = &self.body.scope;
         let rows: Vec<usize> = (0..scope.len())
             .filter(|i| scope[*i].loose && scope[*i].element.is_some() && self.fits(&scope[*i], &want))

@@ -70,8 +70,7 @@ impl Sections {
         code.put_string(Op::EntryPoint, &[COMPUTE, entry], "main", &self.interface);
         const LOCAL_SIZE: u32 = 17;
         code.put(Op::ExecutionMode, &[entry, LOCAL_SIZE, local_size, 1, 1]);
-        for section in
-            [&self.strings, &self.names, &self.processed, &self.annotations, &self.globals, &self.functions]
+        for section in [&self.strings, &self.names, &self.processed, &self.annotations, &self.globals, &self.functions]
         {
             code.0.extend(&section.0);
         }

@@ -119,8 +119,7 @@ impl Writer<'_> {
             }
             Type::Struct(index) => {
                 let members = self.recipe.types.0[*index].members.clone();
-                let parts: Option<Vec<u32>> =
-                    members.iter().map(|member| self.make(picks, word, &member.ty)).collect();
+                let parts: Option<Vec<u32>> = members.iter().map(|member| self.make(picks, word, &member.ty)).collect();
                 Some(self.construct(ty, &parts?))
             }
         }
