@@ -38,7 +38,7 @@ use std::ops::Range;
 pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
     options.check()?;
     let module = Module::parse(words)?;
-    let types = Types::of(&module)?;
+    let types = Types::of(&module, *options)?;
     if options.translation == Translation::Identity {
         let facts = facts(&module, &types, *options)?;
         return Ok(Lowered { words: module.words().to_vec(), facts });
@@ -182,6 +182,10 @@ fn replace(
     let index = dereference.index;
     let inst = &module.insts[index];
     rewrite.out.remove(index);
+    let memory = match dereference.kind {
+        Kind::Atomic { .. } => memory,
+        _ => rewrite.spanned(memory),
+    };
     match dereference.kind {
         Kind::Load => {
             rewrite.load(memory, Some(inst.id))?;

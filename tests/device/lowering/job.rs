@@ -1,16 +1,30 @@
 //! What is asked of a worker, and what it answers.
 
-use super::{case::Case, corpus, probes, random, ways::Way};
+use super::{
+    case::Case,
+    corpus, generated,
+    probes::{self, Probe},
+    ways::Way,
+};
 use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use vksvm_spirv::{Broken, Options, Translation};
+
+/// Set, every case runs in every way, which takes some three times as long.
+const ALL_WAYS: &str = "VKSVM_LOWERING_ALL_WAYS";
+
+/// Whether an environment variable asks for something.
+fn is_set(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "0")
+}
 
 /// Where a case comes from. A worker makes it anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Id {
     /// A module of the corpus, by its name, on the image of this seed.
     Corpus(String, u64),
-    /// A generated module, by its seed.
-    Generated(u64),
+    /// A generated module: a seed, and the cuts that make it smaller.
+    Generated(u64, Vec<u32>),
     /// One of this harness's own.
     Probe(probes::Probe),
 }
@@ -19,9 +33,37 @@ impl Id {
     pub fn case(&self) -> Case {
         match self {
             Id::Corpus(name, seed) => corpus::case(name, *seed),
-            Id::Generated(seed) => random::case(*seed),
+            Id::Generated(seed, cuts) => generated::case(*seed, cuts),
             Id::Probe(probe) => probe.case(),
         }
+    }
+
+    /// The ways to run it in: the plain one (a second time, in which an order of invocations that shows would differ sooner
+    /// or later), the table with the smallest pages, which notices the most, and in turn the others; all with
+    /// [`ALL_WAYS`].
+    fn ways(&self) -> Vec<Way> {
+        let (first, others) = Way::LOWERED.split_first().expect("there are some");
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        let turn = others[(hasher.finish() % others.len() as u64) as usize];
+        match self {
+            _ if self.needs_table() => Way::LOWERED.iter().filter(|way| **way != Way::Offset).copied().collect(),
+            Id::Probe(_) => [&[Way::Plain], Way::LOWERED].concat(),
+            _ if is_set(ALL_WAYS) => [&[Way::Plain], Way::LOWERED].concat(),
+            Id::Corpus(..) if turn == Way::Offset => vec![Way::Plain, *first, turn],
+            Id::Corpus(..) => vec![Way::Plain, *first, Way::Offset, turn],
+            Id::Generated(..) => vec![Way::Plain, *first, turn],
+        }
+    }
+
+    /// Whether only tables do what it is about: they know what is outside, and round addresses down.
+    fn needs_table(&self) -> bool {
+        matches!(self, Id::Probe(Probe::Outside(_) | Probe::Misaligned))
+    }
+
+    /// Whether the validation layer can look at it.
+    fn takes_layer(&self) -> bool {
+        !matches!(self, Id::Corpus(name, _) if corpus::beyond_layer(name).is_some())
     }
 
     /// What a case leaves that cannot run as it is.
@@ -38,7 +80,8 @@ impl std::fmt::Display for Id {
         match self {
             Id::Corpus(name, 0) => write!(f, "corpus/{name}"),
             Id::Corpus(name, seed) => write!(f, "corpus/{name} on image {seed}"),
-            Id::Generated(seed) => write!(f, "generated/{seed}"),
+            Id::Generated(seed, cuts) if cuts.is_empty() => write!(f, "generated/{seed}"),
+            Id::Generated(seed, cuts) => write!(f, "generated/{seed} after {} cuts", cuts.len()),
             Id::Probe(probe) => write!(f, "probe/{probe:?}"),
         }
     }
@@ -95,18 +138,26 @@ pub struct Job {
 }
 
 impl Job {
-    /// The case lowered as it should be, in all ways.
+    /// The case lowered as it should be, in the ways that it is usually run in.
     pub fn new(id: Id) -> Self {
+        let (ways, layer) = (id.ways(), id.takes_layer());
         Job {
             id,
             lowering: Lowering::Right,
-            ways: Way::LOWERED.to_vec(),
+            ways,
             milliseconds: 20_000,
             stop_early: false,
             dump: false,
             run: true,
-            layer: true,
+            layer,
         }
+    }
+}
+
+impl Job {
+    /// Whether a lowered form can run this case.
+    pub fn allows(&self, way: Way) -> bool {
+        way != Way::Offset || !self.id.needs_table()
     }
 }
 

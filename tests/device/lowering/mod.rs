@@ -12,16 +12,17 @@ mod dump;
 mod generated;
 mod image;
 mod job;
+mod laws;
 mod mutants;
 mod notices;
 mod outside;
 mod probes;
-mod random;
 mod range;
 mod runner;
 mod tables;
 mod validity;
 mod ways;
+mod words;
 pub mod worker;
 
 use crate::harness::{Ignored, device};
@@ -42,7 +43,7 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), outside::tests(), corpus::tests(), random::tests(), mutants::tests()]
+    [notices::tests(), outside::tests(), corpus::tests(), generated::tests(), mutants::tests()]
         .into_iter()
         .flatten()
         .collect()

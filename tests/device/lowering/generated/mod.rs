@@ -1,9 +1,31 @@
-//! Random modules.
+//! Random modules: a seed makes a recipe, a recipe makes a module and its heap, and one that fails is made smaller.
 
-pub mod counters;
-pub mod image;
-pub mod invent;
-pub mod picks;
-pub mod recipe;
-pub mod types;
-pub mod write;
+mod counters;
+mod image;
+mod invent;
+mod picks;
+mod recipe;
+mod shrink;
+mod tests;
+mod types;
+mod write;
+
+use super::case::{Case, HEAP};
+pub use tests::tests;
+
+/// Whether a seed's module is one that the driver compiles wrongly by itself, see [`recipe::Vectors`].
+pub fn is_beyond(driver: &str, seed: u64) -> bool {
+    driver.contains("Mesa 22.") && shrink::recipe(seed, &[]).vectors == recipe::Vectors::Mixed
+}
+
+/// The case of a seed after cuts: see [`shrink`].
+pub fn case(seed: u64, cuts: &[u32]) -> Case {
+    let recipe = shrink::recipe(seed, cuts);
+    Case {
+        name: format!("generated {seed}"),
+        words: write::write(&recipe).words,
+        image: image::image(&recipe, HEAP),
+        arguments: image::arguments(&recipe, HEAP),
+        groups: [recipe.groups, 1, 1],
+    }
+}
