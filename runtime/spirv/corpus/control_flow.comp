@@ -31,7 +31,7 @@ void main() {
         if (at.next.value % 31 == 7) break;
         do {
             to.v[1 + steps % 8] = at.index;
-        } while ((to.v[1 + steps % 8] ^ at.other.index) == 0);
+        } while ((to.v[1 + steps % 8] ^ at.other.index) == 0 && steps++ < 40);
     }
     to.v[20] = classified(node, to);
     to.v[21] = classified(node.next, to);

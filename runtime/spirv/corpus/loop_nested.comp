@@ -3,7 +3,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "corpus.glsl"
 
-layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Row { uint length; uint next; uint cells[6]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Row { uint count; uint next; uint cells[6]; };
 
 void main() {
     if (me() >= args.n) return;
@@ -14,7 +14,7 @@ void main() {
     uint sum = 0;
     for (uint outer = 0; outer < 6; outer++) {
         Row row = Row(rows + 4 * at);
-        for (uint k = 0; k < row.length % 7; k++) {
+        for (uint k = 0; k < row.count % 7; k++) {
             sum = sum * 3 + row.cells[k % 6] + still.v[k];
             Words inner = Words(rows + 4 * (row.cells[k % 6] & 0x3fff));
             if ((inner.v[0] & 1) != 0) sum ^= inner.v[0] + still.v[0];
