@@ -4,6 +4,7 @@ use super::{
     case::{Case, HEAP},
     dump::Dump,
     job::{Job, Kind, Lowering, Outcome, Wrong},
+    laws,
     range::POISON,
     runner::{Ran, Runner, Stuck, dump},
     validity,
@@ -17,7 +18,7 @@ use std::{
     time::Duration,
 };
 use vksvm::seam::validation_messages;
-use vksvm_spirv::{Error, Options, Translation};
+use vksvm_spirv::Error;
 
 /// A way, and the words that it runs.
 struct Lowered {
@@ -48,9 +49,7 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
     if lowered.is_empty() && wrongs.is_empty() {
         return Outcome::Unaffected;
     }
-    if matches!(job.lowering, Lowering::Right) {
-        wrongs.extend(laws(&case, &lowered));
-    }
+    wrongs.extend(laws(runner, job, &case, &lowered));
     let checks: Vec<_> = lowered.iter().map(|l| (l.way, validity::start(&l.words))).collect();
     let invalid: Vec<_> = checks.into_iter().filter_map(|(way, check)| Some((way, check.finish().err()?))).collect();
     lowered.retain(|l| !invalid.iter().any(|(way, _)| *way == l.way));
@@ -62,7 +61,7 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
     if job.run && (wrongs.is_empty() || !job.stop_early) {
         wrongs.extend(run_all(runner, job, &case, &lowered, &mut images, &mut started));
     }
-    if job.dump || (job.lowering == Lowering::Right && !wrongs.is_empty()) {
+    if job.dump || (job.lowering == Lowering::Right && !job.stop_early && !wrongs.is_empty()) {
         let words = lowered.iter().map(|l| (l.way, &l.words[..]));
         let place = Dump::new(&job.id).write(&case, words, &images);
         if let Some(wrong) = wrongs.last_mut() {
@@ -131,20 +130,19 @@ fn lower(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way) -> Result<Op
     Ok(Some(words))
 }
 
-/// What lowering promises of any module: the identity changes nothing, the same input gives the same words, and a lowered
-/// module is recognised.
-fn laws(case: &Case, lowered: &[Lowered]) -> Vec<Wrong> {
+/// Which promises the words break.
+fn laws(runner: &mut Runner<'_>, job: &Job, case: &Case, lowered: &[Lowered]) -> Vec<Wrong> {
     let mut wrongs = vec![];
-    let mut law = |way, holds: bool, text: &str| {
-        if !holds {
-            wrongs.push(Wrong { kind: Kind::Law, way, text: text.into() });
-        }
-    };
-    let identity = vksvm_spirv::lower(&case.words, &Options::new(Translation::Identity));
-    law(Way::Plain, identity.is_ok_and(|l| l.words == case.words), "the identity changes words, or refuses");
-    if let Some(Lowered { way, words }) = lowered.iter().find(|l| l.way != Way::Plain) {
-        let again = vksvm_spirv::lower(words, &Options::new(Translation::Offset(vksvm_spirv::Offset(64))));
-        law(*way, matches!(again, Err(Error::AlreadyLowered { .. })), "a lowered module is not recognised");
+    for Lowered { way, words } in lowered.iter().filter(|l| l.way != Way::Plain) {
+        let by_lower = || match runner.translation(*way, case.image.len()) {
+            Ok(Some(translation)) if job.lowering == Lowering::Right => laws::broken_by_lower(&case.words, translation),
+            _ => None,
+        };
+        let text = match job.lowering {
+            Lowering::Nothing => None,
+            _ => laws::broken(&case.words, *way, words).or_else(by_lower),
+        };
+        wrongs.extend(text.map(|text| Wrong { kind: Kind::Law, way: *way, text }));
     }
     wrongs
 }

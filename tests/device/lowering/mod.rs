@@ -12,6 +12,7 @@ mod dump;
 mod generated;
 mod image;
 mod job;
+mod laws;
 mod mutants;
 mod notices;
 mod outside;

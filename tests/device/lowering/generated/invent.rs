@@ -2,7 +2,7 @@
 
 use super::counters;
 use super::picks::Picks;
-use super::recipe::{COUNTER, Entry, Function, Kind, RESULT, Recipe, Region, Step};
+use super::recipe::{COUNTER, Entry, Function, Kind, RESULT, Recipe, Region, Step, Vectors};
 use super::types::{Class, Length, Member, Promise, Scalar, Struct, Type, Types, round_up};
 
 /// Bytes of an object, about.
@@ -19,6 +19,7 @@ pub fn invent(seed: u64) -> Recipe {
         seed,
         minor: picks.of(&[5, 3, 6]),
         vulkan_memory_model: picks.percent(40),
+        vectors: picks.of(&[Vectors::Whole, Vectors::Components, Vectors::Mixed]),
         debug: picks.percent(30),
         local_size,
         groups,

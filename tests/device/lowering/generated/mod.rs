@@ -13,6 +13,11 @@ mod write;
 use super::case::{Case, HEAP};
 pub use tests::tests;
 
+/// Whether a seed's module is one that the driver compiles wrongly by itself, see [`recipe::Vectors`].
+pub fn is_beyond(driver: &str, seed: u64) -> bool {
+    driver.contains("Mesa 22.") && shrink::recipe(seed, &[]).vectors == recipe::Vectors::Mixed
+}
+
 /// The case of a seed after cuts: see [`shrink`].
 pub fn case(seed: u64, cuts: &[u32]) -> Case {
     let recipe = shrink::recipe(seed, cuts);

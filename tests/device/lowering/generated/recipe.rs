@@ -63,6 +63,21 @@ pub enum Entry {
     Wrapped,
 }
 
+/// How vectors are accessed.
+///
+/// Mesa 22.3's optimiser takes a vector's first component for another one (`nir_opt_copy_prop_vars`, by the look of it) where a
+/// component is accessed by its own access chain after the vector was accessed as a whole, and crashes if that is an
+/// atomic; volatile accesses it leaves alone, and Mesa 25.0 gets them all right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// As wholes only.
+    Whole,
+    /// By components only.
+    Components,
+    /// Both. Not for Mesa 22.
+    Mixed,
+}
+
 /// Objects of one type, in rows that lie `stride` bytes apart: one row an invocation, or one for all if it is shared.
 #[derive(Clone, Debug)]
 pub struct Region {
@@ -94,6 +109,7 @@ pub struct Recipe {
     /// SPIR-V 1.x.
     pub minor: u32,
     pub vulkan_memory_model: bool,
+    pub vectors: Vectors,
     /// Names, lines and strings.
     pub debug: bool,
     pub local_size: u32,

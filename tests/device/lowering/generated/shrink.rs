@@ -4,7 +4,7 @@
 //! recipe before it allows.
 
 use super::invent::invent;
-use super::recipe::{Entry, Recipe, Step};
+use super::recipe::{Entry, Recipe, Step, Vectors};
 use super::types::{Promise, Scalar, Type};
 
 /// One way to make a recipe smaller.
@@ -47,6 +47,7 @@ pub enum Cut {
     },
     NoDebug,
     Glsl450,
+    Whole,
     Version,
 }
 
@@ -158,6 +159,7 @@ pub fn cuts(recipe: &Recipe) -> Vec<Cut> {
     }
     cuts.extend(recipe.debug.then_some(Cut::NoDebug));
     cuts.extend(recipe.vulkan_memory_model.then_some(Cut::Glsl450));
+    cuts.extend((recipe.vectors != Vectors::Whole).then_some(Cut::Whole));
     cuts.extend((recipe.minor != 5).then_some(Cut::Version));
     cuts
 }
@@ -209,6 +211,7 @@ pub fn apply(recipe: &Recipe, cut: &Cut) -> Recipe {
         Cut::NoPromise { of, at } => recipe.types.0[of].members[at].promise = Promise::None,
         Cut::NoDebug => recipe.debug = false,
         Cut::Glsl450 => recipe.vulkan_memory_model = false,
+        Cut::Whole => recipe.vectors = Vectors::Whole,
         Cut::Version => recipe.minor = 5,
     }
     recipe

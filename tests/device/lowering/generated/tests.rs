@@ -1,11 +1,11 @@
 //! The tests with generated modules.
 
 use super::{
-    case, recipe, shrink,
+    case, is_beyond, recipe, shrink,
     write::{FEATURES, write},
 };
 use crate::{
-    harness::{Ignored, trial, trial_within},
+    harness::{Ignored, device, trial, trial_within},
     lowering::{
         job::{Id, Job, Outcome, Wrong},
         needs, validity,
@@ -106,14 +106,15 @@ fn shrinks_to_what_matters() {
         assert!(bad(&cuts), "{feature}: lost on the way");
         assert!(tried <= 2000, "{feature}: {tried} tries");
         assert_eq!(cuts, shrink::shrink(seed, 2000, bad), "{feature}: another result the second time");
-        // A pointer from each way, what they need, and the branch itself.
-        assert!(small.steps() <= 4, "{feature}: still {} steps: {small:#?}", small.steps());
-        assert_eq!((small.invocations, small.groups, small.functions.len()), (1, 1, 0), "{feature}");
+        // What the feature needs may be more than one step, or lie in a function.
+        assert!(small.steps() <= 3, "{feature}: still {} steps: {small:#?}", small.steps());
+        assert!(small.functions.len() <= 1, "{feature}: still {} functions", small.functions.len());
+        assert_eq!((small.invocations, small.groups), (1, 1), "{feature}");
     }
 }
 
 fn job(seed: u64, cuts: &[u32]) -> Job {
-    Job { ways: [&[Way::Plain], Way::LOWERED].concat(), ..Job::new(Id::Generated(seed, cuts.to_vec())) }
+    Job::new(Id::Generated(seed, cuts.to_vec()))
 }
 
 fn all_agree_in_every_way() -> Result<(), Ignored> {
@@ -121,10 +122,14 @@ fn all_agree_in_every_way() -> Result<(), Ignored> {
     if let Ok(text) = env::var(ONE) {
         return one(&text);
     }
-    let seeds = seeds();
-    let count = (seeds.end - seeds.start) as usize;
+    let range = seeds();
+    let driver = device().as_ref().map(|c| c.driver.clone()).unwrap_or_default();
+    let seeds: Vec<u64> = range.clone().filter(|seed| !is_beyond(&driver, *seed)).collect();
+    let count = seeds.len();
+    let left_out = (range.end - range.start) as usize - count;
+    println!("generated: seeds {range:?}; {left_out} left out, which this driver gets wrong by itself");
     let outcomes = spread(count, |worker, index| {
-        let seed = seeds.start + index as u64;
+        let seed = seeds[index];
         let outcome = worker.judge(&job(seed, &[]));
         if let Outcome::Wrong(wrongs) = &outcome {
             println!("seed {seed}: {}", wrongs[0]);
@@ -133,7 +138,7 @@ fn all_agree_in_every_way() -> Result<(), Ignored> {
     });
     let mut wrong = Vec::new();
     let mut skipped = 0;
-    for (seed, outcome) in seeds.clone().zip(&outcomes) {
+    for (seed, outcome) in seeds.into_iter().zip(&outcomes) {
         match outcome {
             Outcome::Agrees => {}
             Outcome::Skipped(reason) => {
@@ -144,11 +149,7 @@ fn all_agree_in_every_way() -> Result<(), Ignored> {
             Outcome::Wrong(wrongs) => wrong.push((seed, wrongs)),
         }
     }
-    println!(
-        "generated: seeds {seeds:?}: {} agree, {skipped} skipped, {} wrong",
-        count - skipped - wrong.len(),
-        wrong.len()
-    );
+    println!("generated: {} agree, {skipped} skipped, {} wrong", count - skipped - wrong.len(), wrong.len());
     assert!(skipped * 10 <= count, "{skipped} of {count} modules could not run");
     let mut worker = Worker::default();
     let reports: Vec<String> =

@@ -4,6 +4,7 @@ use super::chain::Want;
 use super::operands::Does;
 use super::{Place, Writer};
 use crate::lowering::generated::picks::Picks;
+use crate::lowering::generated::recipe::Vectors;
 use crate::lowering::generated::types::{Scalar, Type, low_bit};
 use rspirv::spirv::{Decoration, MemoryAccess, Op, StorageClass};
 
@@ -12,7 +13,9 @@ const WHOLE: u32 = 20;
 
 fn whole(writer: &Writer, ty: &Type) -> bool {
     let types = &writer.recipe.types;
-    !types.unsized_array(ty) && types.leaves(ty) <= WHOLE
+    let vectors = writer.recipe.vectors != Vectors::Components
+        || !types.any(ty, &|part| matches!(part, Type::Vector(..) | Type::Matrix { .. }));
+    !types.unsized_array(ty) && types.leaves(ty) <= WHOLE && vectors
 }
 
 impl Writer<'_> {

@@ -2,6 +2,7 @@
 
 use super::{Element, Place, Writer};
 use crate::lowering::generated::picks::Picks;
+use crate::lowering::generated::recipe::Vectors;
 use crate::lowering::generated::types::{Length, Promise, Scalar, Type, low_bit};
 use rspirv::spirv::Op;
 
@@ -58,7 +59,9 @@ impl Writer<'_> {
     fn reaches(&self, ty: &Type, want: &Want) -> bool {
         self.ends(ty, want)
             || match ty {
-                Type::Vector(scalar, _) => self.ends(&Type::Scalar(*scalar), want),
+                Type::Vector(scalar, _) => {
+                    self.recipe.vectors != Vectors::Whole && self.ends(&Type::Scalar(*scalar), want)
+                }
                 Type::Matrix { scalar, rows, .. } => !want.loose && self.reaches(&Type::Vector(*scalar, *rows), want),
                 Type::Array { element, .. } => self.reaches(element, want),
                 Type::Struct(index) => (0..self.recipe.types.0[*index].members.len())
@@ -105,7 +108,7 @@ impl Writer<'_> {
 
     fn deeper(&self, ty: &Type, want: &Want) -> bool {
         match ty {
-            Type::Vector(scalar, _) => self.ends(&Type::Scalar(*scalar), want),
+            Type::Vector(scalar, _) => self.recipe.vectors != Vectors::Whole && self.ends(&Type::Scalar(*scalar), want),
             Type::Matrix { scalar, rows, .. } => !want.loose && self.reaches(&Type::Vector(*scalar, *rows), want),
             Type::Array { element, .. } => self.reaches(element, want),
             Type::Struct(index) => {

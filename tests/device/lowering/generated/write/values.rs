@@ -12,74 +12,60 @@ impl Writer<'_> {
         self.op(Op::Load, word, &[sum])
     }
 
-    /// Mixes a word into the sum, so that its every bit and its place in the order count.
-    fn mix(&mut self, value: u32) {
-        let (word, sum) = (self.scalar(Scalar::U32), self.sum);
+    /// Mixes all bits of a value into the sum.
+    pub fn fold(&mut self, value: u32, ty: &Type) {
         let old = self.sum_now();
-        let both = self.op(Op::BitwiseXor, word, &[old, value]);
-        let factor = self.u32(0x9E37_79B1);
-        let new = self.op(Op::IMul, word, &[both, factor]);
+        let mixed = self.mix_all(old, value, ty);
         // High bits come down, so that the next index or condition depends on them.
-        let shift = self.u32(15);
-        let high = self.op(Op::ShiftRightLogical, word, &[new, shift]);
-        let new = self.op(Op::BitwiseXor, word, &[new, high]);
+        let (word, shift, sum) = (self.scalar(Scalar::U32), self.u32(15), self.sum);
+        let high = self.op(Op::ShiftRightLogical, word, &[mixed, shift]);
+        let new = self.op(Op::BitwiseXor, word, &[mixed, high]);
         self.act(Op::Store, &[sum, new]);
     }
 
-    /// Mixes all bits of a value into the sum.
-    pub fn fold(&mut self, value: u32, ty: &Type) {
-        match ty {
-            Type::Scalar(scalar) => self.fold_scalar(value, *scalar),
+    /// Mixes a word into another, so that its every bit and its place in the order count.
+    fn mix(&mut self, old: u32, value: u32) -> u32 {
+        let word = self.scalar(Scalar::U32);
+        let both = self.op(Op::BitwiseXor, word, &[old, value]);
+        let factor = self.u32(0x9E37_79B1);
+        self.op(Op::IMul, word, &[both, factor])
+    }
+
+    fn mix_all(&mut self, old: u32, value: u32, ty: &Type) -> u32 {
+        let parts: Vec<Type> = match ty {
+            Type::Scalar(scalar) => return self.mix_scalar(old, value, *scalar),
             Type::Pointer(_) => {
                 let address = self.address(value);
-                self.fold_scalar(address, Scalar::U64);
+                return self.mix_scalar(old, address, Scalar::U64);
             }
-            Type::Vector(scalar, components) => {
-                for index in 0..*components {
-                    self.fold_part(value, index, &Type::Scalar(*scalar));
-                }
-            }
-            Type::Matrix { scalar, columns, rows, .. } => {
-                for index in 0..*columns {
-                    self.fold_part(value, index, &Type::Vector(*scalar, *rows));
-                }
-            }
-            Type::Array { element, length, .. } => {
-                for index in 0..*length {
-                    self.fold_part(value, index, element);
-                }
-            }
-            Type::Struct(index) => {
-                let members = self.recipe.types.0[*index].members.clone();
-                for (index, member) in members.iter().enumerate() {
-                    self.fold_part(value, index as u32, &member.ty);
-                }
-            }
-        }
+            Type::Vector(scalar, components) => vec![Type::Scalar(*scalar); *components as usize],
+            Type::Matrix { scalar, columns, rows, .. } => vec![Type::Vector(*scalar, *rows); *columns as usize],
+            Type::Array { element, length, .. } => vec![*element.clone(); *length as usize],
+            Type::Struct(index) => self.recipe.types.0[*index].members.iter().map(|member| member.ty.clone()).collect(),
+        };
+        parts.iter().enumerate().fold(old, |old, (index, ty)| {
+            let id = self.ty(ty);
+            let part = self.op(Op::CompositeExtract, id, &[value, index as u32]);
+            self.mix_all(old, part, ty)
+        })
     }
 
-    fn fold_part(&mut self, value: u32, index: u32, ty: &Type) {
-        let id = self.ty(ty);
-        let part = self.op(Op::CompositeExtract, id, &[value, index]);
-        self.fold(part, ty);
-    }
-
-    fn fold_scalar(&mut self, value: u32, scalar: Scalar) {
+    fn mix_scalar(&mut self, old: u32, value: u32, scalar: Scalar) -> u32 {
         let bits = self.reinterpret(value, scalar, scalar.unsigned());
         let word = self.scalar(Scalar::U32);
         match scalar.bytes() {
-            4 => self.mix(bits),
+            4 => self.mix(old, bits),
             8 => {
                 let low = self.op(Op::UConvert, word, &[bits]);
                 let (long, shift) = (self.scalar(Scalar::U64), self.u32(32));
                 let high = self.op(Op::ShiftRightLogical, long, &[bits, shift]);
                 let high = self.op(Op::UConvert, word, &[high]);
-                self.mix(low);
-                self.mix(high);
+                let old = self.mix(old, low);
+                self.mix(old, high)
             }
             _ => {
                 let wide = self.op(Op::UConvert, word, &[bits]);
-                self.mix(wide);
+                self.mix(old, wide)
             }
         }
     }
