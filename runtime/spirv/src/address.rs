@@ -231,11 +231,11 @@ impl Addresses<'_, '_> {
         let site = Site { block, ..site };
         let ulong = out.int_type(64);
         let value = match self.places.base(base) {
-            Base::Root { pointer } => {
+            Base::Root { value } => {
                 self.seek(out, site, block);
-                let integer = match self.made_from(pointer, ulong) {
-                    Some(integer) => integer,
-                    None => out.value(Op::ConvertPtrToU, ulong, [pointer]),
+                let integer = match self.module.type_of(value) == ulong {
+                    true => value,
+                    false => out.value(Op::ConvertPtrToU, ulong, [value]),
                 };
                 let bias = match self.options.translation {
                     Translation::Offset(offset) => offset.0,
@@ -277,13 +277,6 @@ impl Addresses<'_, '_> {
         value
     }
 
-    /// The integer of type `ulong` that a pointer was converted from.
-    fn made_from(&self, pointer: u32, ulong: u32) -> Option<u32> {
-        let made = self.module.def(pointer).filter(|inst| inst.op == Op::ConvertUToPtr)?;
-        let integer = *self.module.uses(made).first()?;
-        (self.module.type_of(integer) == ulong).then_some(integer)
-    }
-
     /// Goes to where a value for `site` is computed in `block`.
     fn seek(&self, out: &mut Emitter<'_>, site: Site, block: usize) {
         let here = self.flow.block_of(site.index) == block;
@@ -305,7 +298,7 @@ impl Addresses<'_, '_> {
     /// The last of the blocks that define what a base depends on.
     fn defined(&self, base: BaseId) -> usize {
         match self.places.base(base) {
-            Base::Root { pointer } => self.defined_by(pointer),
+            Base::Root { value } => self.defined_by(value),
             Base::Step { from, index, .. } => {
                 let (a, b) = (self.defined(from), self.defined_by(index));
                 if self.flow.blocks[a].depth > self.flow.blocks[b].depth { a } else { b }

@@ -18,8 +18,8 @@ const MAX_STEPS: u32 = 16;
 /// An address but for a constant: a pointer value, or another such address plus an index times a stride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Base {
-    /// A pointer value that is no access chain.
-    Root { pointer: u32 },
+    /// A pointer that is no access chain, or the unsigned 64-bit integer that one was made from.
+    Root { value: u32 },
     /// `from + index * stride`, the index sign-extended.
     Step { from: BaseId, index: u32, stride: u32 },
 }
@@ -75,12 +75,13 @@ impl Places {
             return invalid(format!("%{pointer} is no pointer to memory with a physical address"));
         };
         let block = matches!(types.get(ty), Type::Struct).then_some((ty, None));
-        Ok(Place { block, ..self.root(pointer, ty) })
+        let (value, offset) = origin(types, module, pointer);
+        Ok(Place { block, offset, ..self.root(value, ty) })
     }
 
     /// Whether a pointer is one that other places start from.
     pub fn is_root(&self, pointer: u32) -> bool {
-        self.ids.contains_key(&Base::Root { pointer })
+        self.ids.contains_key(&Base::Root { value: pointer })
     }
 
     /// Follows an access chain, which is at `index`.
@@ -120,8 +121,8 @@ impl Places {
         Ok(place)
     }
 
-    fn root(&mut self, pointer: u32, ty: u32) -> Place {
-        let base = self.intern(Base::Root { pointer }, 0);
+    fn root(&mut self, value: u32, ty: u32) -> Place {
+        let base = self.intern(Base::Root { value }, 0);
         let qualifiers = Qualifiers::default();
         Place { base, offset: 0, ty, matrix: None, component_stride: None, qualifiers, block: None }
     }
@@ -199,6 +200,37 @@ impl Places {
         }
         Ok(())
     }
+}
+
+/// Conversions and additions to follow from a pointer to what it is made from.
+const MAX_ORIGIN: usize = 16;
+
+/// The value that a pointer was made from by conversions and additions of constants, and the sum of those: casts of one
+/// address, as many compilers make them for each access, share their translations.
+fn origin(types: &Types, module: &Module<'_>, pointer: u32) -> (u32, u64) {
+    let (mut value, mut offset) = (pointer, 0u64);
+    let address = |id: u32| {
+        let ty = module.type_of(id);
+        types.pointee(ty).is_some()
+            || module.def(ty).is_some_and(|inst| inst.op == Op::TypeInt && module.operands(inst) == [64, 0])
+    };
+    for _ in 0..MAX_ORIGIN {
+        let Some(inst) = module.def(value) else { break };
+        let (from, added) = match (inst.op, module.uses(inst)) {
+            (Op::ConvertUToPtr | Op::ConvertPtrToU | Op::Bitcast | Op::CopyObject, [from]) => (*from, 0),
+            (Op::IAdd, [a, b]) => match (types.constant(*a), types.constant(*b)) {
+                (_, Some(constant)) => (*a, constant as u64),
+                (Some(constant), None) => (*b, constant as u64),
+                (None, None) => break,
+            },
+            _ => break,
+        };
+        if !address(value) || !address(from) {
+            break;
+        }
+        (value, offset) = (from, offset.wrapping_add(added));
+    }
+    (value, offset)
 }
 
 /// Why a matrix cannot be accessed.

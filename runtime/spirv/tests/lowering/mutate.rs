@@ -40,6 +40,12 @@ impl<'b> Choices<'b> {
 const HEADER: usize = 5;
 const BOUND: usize = 3;
 
+/// Opcodes that some edits look for.
+const FUNCTION: u16 = 54;
+const LOAD: u16 = 61;
+const STORE: u16 = 62;
+const MEMBER_DECORATE: u16 = 72;
+
 /// Literals and enumerants at which code takes another way.
 const LITERALS: [u32; 24] = [
     0,
@@ -74,18 +80,18 @@ const OPCODES: [u16; 40] = [
     81, 83, 117, 120, 124, 169, 227, 232, 245, 248, 249,
 ];
 
-/// `words` with one or a few instructions changed. The number of edits, and each, follow from `choices`.
-pub fn mutated(words: &[u32], choices: &mut Choices<'_>) -> Vec<u32> {
+/// `words` with up to `most` edits, at least one. Their number, and each, follow from `choices`.
+pub fn mutated(words: &[u32], most: usize, choices: &mut Choices<'_>) -> Vec<u32> {
     let mut header = words[..HEADER.min(words.len())].to_vec();
     let mut insts = instructions(words);
-    for _ in 0..=choices.below(6) {
+    for _ in 0..=choices.below(most) {
         edit(&mut header, &mut insts, choices);
     }
     let mut changed = header;
     for inst in &insts {
         changed.extend_from_slice(inst);
     }
-    if choices.below(40) == 39 {
+    if most > 1 && choices.below(40) == 39 {
         changed.truncate(choices.below(changed.len()));
     }
     changed
@@ -108,7 +114,7 @@ fn edit(header: &mut [u32], insts: &mut Vec<Vec<u32>>, choices: &mut Choices<'_>
     let count = insts.len();
     let at = choices.below(count);
     let bound = header.get(BOUND).map_or(1, |bound| *bound as usize);
-    match choices.below(16) {
+    match choices.below(24) {
         0 => drop(insts.remove(at)),
         1 => insts.insert(choices.below(count), insts[at].clone()),
         2 => insts.swap(at, choices.below(count)),
@@ -150,6 +156,16 @@ fn edit(header: &mut [u32], insts: &mut Vec<Vec<u32>>, choices: &mut Choices<'_>
             resize(&mut insts[at]);
             insts.retain(|inst| !inst.is_empty());
         }
+        15..=20 => substitute(insts, at, choices),
+        21 | 22 => {
+            // Another alignment of an access, or another offset of a member.
+            let inst = &mut insts[at];
+            if let ([first, .., last], true) = (&mut inst[..], choices.below(4) < 3) {
+                if [u32::from(LOAD), u32::from(STORE), u32::from(MEMBER_DECORATE)].contains(&(*first & 0xffff)) {
+                    *last = 1 << choices.below(7);
+                }
+            }
+        }
         _ => match header.get_mut(choices.below(HEADER)) {
             Some(word) if choices.below(8) == 0 => *word = LITERALS[choices.below(LITERALS.len())],
             _ => {
@@ -160,6 +176,23 @@ fn edit(header: &mut [u32], insts: &mut Vec<Vec<u32>>, choices: &mut Choices<'_>
                 }
             }
         },
+    }
+}
+
+/// Puts another value of the same type, from earlier in the functions, in an operand's place.
+fn substitute(insts: &mut [Vec<u32>], at: usize, choices: &mut Choices<'_>) {
+    let (before, [inst, ..]) = insts.split_at_mut(at) else { return };
+    let start = before.iter().position(|inst| inst[0] & 0xffff == u32::from(FUNCTION)).unwrap_or(at);
+    let first_operand = if inst[0] & 0xffff == u32::from(STORE) { 1 } else { 3 };
+    if inst.len() <= first_operand {
+        return;
+    }
+    let operand = first_operand + choices.below(inst.len() - first_operand);
+    let Some(ty) = before.iter().find(|def| def.get(2) == Some(&inst[operand])).map(|def| def[1]) else { return };
+    let alike = |def: &&Vec<u32>| def.len() > 3 && def[1] == ty && def[0] & 0xffff != u32::from(STORE);
+    let candidates = before[start..].iter().filter(alike).count();
+    if let Some(other) = before[start..].iter().filter(alike).nth(choices.below(candidates)) {
+        inst[operand] = other[2];
     }
 }
 

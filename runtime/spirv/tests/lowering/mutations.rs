@@ -1,10 +1,12 @@
 //! The corpus with random changes: never a panic, and where the changed module is still valid, so is what comes out.
 
-use std::env;
+use std::{env, fs};
+
+use vksvm_spirv::Error;
 
 use crate::{
     forms::{lowered, translation},
-    modules::{Module, corpus, refused},
+    modules::{Module, corpus, refused, translations},
     mutate::{Choices, mutated},
     spirv_val::validate,
 };
@@ -31,25 +33,33 @@ fn bytes(seed: u64) -> Vec<u8> {
     (0..16).flat_map(|_| next().to_le_bytes()).collect()
 }
 
-/// Runs `test` on changed modules, and says which one it was if it panics.
-fn each(modules: &[Module], default: u64, mut test: impl FnMut(&str, Vec<u32>, &mut Choices<'_>)) {
+/// Runs `test` on modules with up to `edits` changes, and says which one it was if it panics.
+fn each(modules: &[Module], default: u64, edits: usize, mut test: impl FnMut(&str, &[u32], &mut Choices<'_>)) {
     let first = number(FIRST, 0);
     for seed in first..first + number(MUTATIONS, default) {
         let bytes = bytes(seed);
         let choices = &mut Choices::new(&bytes);
         let module = &modules[choices.below(modules.len())];
-        let shown = Shown(format!("mutation {seed} of {}", module.name));
-        test(&shown.0, mutated(&module.words, choices), choices);
+        let words = mutated(&module.words, edits, choices);
+        let shown = Shown { name: format!("mutation {seed} of {}", module.name), words };
+        test(&shown.name, &shown.words, choices);
     }
 }
 
-/// Printed if a panic drops it.
-struct Shown(String);
+/// Printed and written to a file if a panic drops it.
+struct Shown {
+    name: String,
+    words: Vec<u32>,
+}
 
 impl Drop for Shown {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}: {FIRST}=N {MUTATIONS}=1 repeats it", self.0);
+            let file = env::temp_dir().join("vksvm-mutation.spv");
+            let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let written =
+                fs::write(&file, bytes).map_or_else(|error| error.to_string(), |()| file.display().to_string());
+            eprintln!("{}: {FIRST}=N {MUTATIONS}=1 repeats it, it is in {written}", self.name);
         }
     }
 }
@@ -58,8 +68,8 @@ impl Drop for Shown {
 fn never_a_panic() {
     let modules: Vec<_> = corpus().into_iter().chain(refused()).collect();
     let mut lowered_too = 0;
-    each(&modules, 20_000, |_, words, choices| {
-        lowered_too += usize::from(lowered(&words, translation(choices)).is_some());
+    each(&modules, 20_000, 6, |_, words, choices| {
+        lowered_too += usize::from(lowered(words, translation(choices)).is_some());
     });
     // Else the test would show only that nonsense is refused.
     assert!(lowered_too > 0, "no changed module was lowered");
@@ -67,15 +77,19 @@ fn never_a_panic() {
 
 #[test]
 fn valid_stays_valid() {
-    let modules = corpus();
+    let (modules, forms) = (corpus(), translations());
     let (mut valid, mut wrong) = (0, vec![]);
-    each(&modules, 400, |name, words, choices| {
-        let Some(lowered) = lowered(&words, translation(choices)) else { return };
-        if validate(&words).is_ok() {
+    each(&modules, 400, 2, |name, words, choices| {
+        let Some(lowered) = lowered(words, forms[choices.below(forms.len())].1) else { return };
+        if validate(words).is_ok() {
             valid += 1;
-            wrong.extend(validate(&lowered).err().map(|error| format!("{name}: {error}")));
+            wrong.extend(validate(&lowered.words).err().map(|error| format!("{name}: {error}")));
+            if !matches!(lowered.again, Some(Error::AlreadyLowered { .. })) {
+                wrong.push(format!("{name}: lowered again: {:?}", lowered.again));
+            }
         }
     });
     assert!(valid > 0, "no changed module was valid");
+    println!("{valid} changed modules were valid");
     assert!(wrong.is_empty(), "{} of {valid} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
