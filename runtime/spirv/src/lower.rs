@@ -261,12 +261,11 @@ fn remove_unused_chains(
 ) {
     let chain = |index: usize| {
         let inst = &module.insts[index];
-        is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id)
+        is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id) && !types.is_in_group(inst.id)
     };
     let chains: Vec<usize> = function.clone().filter(|index| chain(*index)).collect();
     let mut uses: HashMap<u32, usize> = chains.iter().map(|index| (module.insts[*index].id, 0)).collect();
-    let groups = (0..function.start).filter(|index| module.insts[*index].op == Op::GroupDecorate);
-    for index in function.clone().chain(groups) {
+    for index in function {
         let inst = &module.insts[index];
         let used = module.uses(inst);
         // What was replaced no longer uses its pointers; a stored value may be a pointer, too, and stays.

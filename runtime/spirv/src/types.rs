@@ -7,7 +7,7 @@ use crate::{
     options::Options,
 };
 use rspirv::spirv::{Decoration, Op, StorageClass};
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Nesting of types beyond which a module is refused; Vulkan's limit for structs.
 const MAX_NESTING: u32 = 255;
@@ -109,6 +109,8 @@ pub(crate) struct Types {
     types: HashMap<u32, Entry>,
     members: HashMap<(u32, u32), Member>,
     array_strides: HashMap<u32, u32>,
+    /// Decorated together with others.
+    grouped: HashSet<u32>,
     /// Sign-extended. Specialization constants are not among them.
     constants: HashMap<u32, i64>,
 }
@@ -163,6 +165,11 @@ impl Types {
     /// Bytes between elements of an array type, or of the array that a pointer type walks.
     pub fn array_stride(&self, ty: u32) -> Option<u32> {
         self.array_strides.get(&ty).copied()
+    }
+
+    /// Whether an id is decorated in one instruction with others, so that it cannot go without them.
+    pub fn is_in_group(&self, id: u32) -> bool {
+        self.grouped.contains(&id)
     }
 
     /// An integer constant's value.
@@ -329,6 +336,7 @@ impl Types {
                     self.decorate_member(*target, *member, decoration);
                 }
                 (Op::GroupDecorate, [group, targets @ ..]) => {
+                    self.grouped.extend(targets);
                     for decoration in groups.get(group).cloned().unwrap_or_default() {
                         targets.iter().for_each(|target| self.decorate(*target, decoration));
                     }
