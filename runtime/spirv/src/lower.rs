@@ -137,6 +137,7 @@ fn lower_function<'m>(
                 continue;
             }
             replace(&mut rewrite, dereference, *memory, &mut source)?;
+            rewrite.out.check()?;
         }
     }
     facts.lookups += rewrite.addresses.lookups;
