@@ -152,6 +152,9 @@ fn lower_function<'m>(
 /// would be no module.
 fn is_skipped(rewrite: &Rewrite<'_, '_>, dereference: &Dereference, later: bool) -> bool {
     let options = rewrite.addresses.options;
+    if options.is_sound() {
+        return false;
+    }
     let of_kind = match dereference.kind {
         Kind::Load => Broken::SkipLoads,
         Kind::Store { .. } => Broken::SkipStores,
