@@ -2,10 +2,11 @@
 
 use crate::{
     Svm,
-    config::{Config, Placement},
+    config::{Config, Placement, Translation},
     error::Result,
     gpu::{call::Calls, plan::QueueDevice},
     os::mapping::Backing,
+    residency::Shown,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -50,6 +51,14 @@ impl SvmBuilder {
     /// How the device sees the heap. Default: what it does best.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.config.placement = placement;
+        self
+    }
+
+    /// How shaders get from unified to device addresses. Default: what the device needs. One that is not needed makes kernels
+    /// slower and is for trying kernels out: on a device whose addresses equal the host's it shows the device another
+    /// view of a memfd's memory, so that they do not.
+    pub fn translation(mut self, translation: Translation) -> Self {
+        self.config.translation = translation;
         self
     }
 
@@ -115,6 +124,10 @@ pub(crate) struct Seam {
     failures: Option<Arc<crate::gpu::call::Failures>>,
     #[cfg(feature = "seam")]
     queue: Option<Arc<crate::seam::WrapQueue>>,
+    #[cfg(feature = "seam")]
+    shown: Option<Shown>,
+    #[cfg(feature = "seam")]
+    keep_pages: bool,
 }
 
 impl Seam {
@@ -124,6 +137,23 @@ impl Seam {
             return Calls::with(failures.clone());
         }
         Calls::default()
+    }
+
+    /// Which view of the heap the device is shown first.
+    pub fn shown(&self) -> Shown {
+        #[cfg(feature = "seam")]
+        if let Some(shown) = self.shown {
+            return shown;
+        }
+        Shown::User
+    }
+
+    /// Whether freed pages stay with the process even where the device would follow.
+    pub fn keeps_pages(&self) -> bool {
+        #[cfg(feature = "seam")]
+        return self.keep_pages;
+        #[cfg(not(feature = "seam"))]
+        false
     }
 
     pub fn queue(&self, device: Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> {
@@ -140,6 +170,20 @@ impl SvmBuilder {
     /// Has Vulkan calls fail as planned.
     pub fn failures(mut self, failures: &Arc<crate::gpu::call::Failures>) -> Self {
         self.seam.failures = Some(failures.clone());
+        self
+    }
+
+    /// Has device addresses differ from the host's on devices where they would not, with a memfd: by one number everywhere, or
+    /// (`in_turns`) in every other segment only.
+    pub fn addresses_differ(mut self, in_turns: bool) -> Self {
+        self.seam.shown = Some(if in_turns { Shown::Turns } else { Shown::Runtime });
+        self
+    }
+
+    /// Keeps freed pages, as for devices that pin what they import: memory that is allocated again is mapped already, in both views,
+    /// so that what is timed on it are no page faults.
+    pub fn keep_freed_pages(mut self) -> Self {
+        self.seam.keep_pages = true;
         self
     }
 

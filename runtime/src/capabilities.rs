@@ -1,6 +1,12 @@
 //! What was found at start-up and what follows from it.
 
-use crate::{addr::PAGE, config::Placement, gpu::DeviceInfo, os::mapping::Backing, residency::Findings};
+use crate::{
+    addr::PAGE,
+    config::{Placement, Translation},
+    gpu::DeviceInfo,
+    os::mapping::Backing,
+    residency::Findings,
+};
 
 /// The device, the placement in force and the reasons. From `Svm::capabilities`.
 #[derive(Clone, Debug)]
@@ -17,8 +23,8 @@ pub struct Capabilities {
     pub is_cpu: bool,
     /// The placement in force.
     pub placement: Placement,
-    /// How shader addresses become device addresses: `identity` where they are the same.
-    pub translation: &'static str,
+    /// How shader addresses become device addresses; never `Auto`.
+    pub translation: Translation,
     /// How CPU faults are served: `none`, since unified placement raises none.
     pub faults: &'static str,
     /// What backs the heap.
@@ -61,13 +67,19 @@ pub struct Probe {
 }
 
 impl Capabilities {
-    pub(crate) fn of(device: &DeviceInfo, findings: &Findings, segment: usize, heap: usize) -> Self {
+    pub(crate) fn of(
+        device: &DeviceInfo,
+        findings: &Findings,
+        (translation, why): (Translation, String),
+        segment: usize,
+        heap: usize,
+    ) -> Self {
         let [a, b] = findings.offsets;
         let probes = vec![
             Probe {
                 name: "host import",
                 works: true,
-                detail: format!("{:?} memory; device minus host address {a:#x} and {b:#x}", findings.backing),
+                detail: format!("{:?} memory; device minus unified address {a:#x} and {b:#x}", findings.backing),
             },
             Probe {
                 name: "released pages",
@@ -82,7 +94,7 @@ impl Capabilities {
         ];
         let reasons = vec![
             "placement unified: the device reads and writes the heap's own memory, tried at start-up".into(),
-            "translation identity: device addresses of imports equal host addresses, kernels run untouched".into(),
+            format!("translation {}: {why}", translation.name()),
             "faults none: unified placement takes no page away from the CPU".into(),
         ];
         Capabilities {
@@ -91,7 +103,7 @@ impl Capabilities {
             vulkan: device.version.clone(),
             is_cpu: device.is_cpu,
             placement: Placement::Unified,
-            translation: "identity",
+            translation,
             faults: "none",
             backing: findings.backing,
             reasons,

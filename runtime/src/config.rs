@@ -19,11 +19,44 @@ pub enum Placement {
     Discrete,
 }
 
+/// How shaders get from unified addresses, the only pointer values that they hold, to device addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Translation {
+    /// Identity where device addresses equal the host's; else an offset where one import covers the whole heap; else
+    /// the table.
+    #[default]
+    Auto,
+    /// Kernels run untouched. An error where addresses differ.
+    Identity,
+    /// Kernels are lowered to add one number to each address. The whole heap is imported when it is opened; an error
+    /// where its segments need different numbers.
+    Offset,
+    /// Kernels are lowered to look each page up in a table, which takes 1/8192 of the heap's size. An address outside the heap
+    /// leads to a page that belongs to nobody, so that a kernel that strays there harms nothing.
+    Table,
+}
+
+impl Translation {
+    /// As on the command line and in JSON: `auto`, `identity`, `offset`, `table`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Translation::Auto => "auto",
+            Translation::Identity => "identity",
+            Translation::Offset => "offset",
+            Translation::Table => "table",
+        }
+    }
+}
+
 /// Options as they are in force: built by `SvmBuilder`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub device: Option<String>,
     pub placement: Placement,
+    pub translation: Translation,
     pub backing: Option<Backing>,
     pub heap_size: Option<u64>,
     pub segment_size: Option<u64>,
@@ -51,6 +84,7 @@ impl Config {
         Config {
             device: var("VKSVM_DEVICE"),
             placement: Placement::Auto,
+            translation: Translation::Auto,
             backing: None,
             heap_size: None,
             segment_size: None,

@@ -46,6 +46,16 @@ pub enum Error {
         /// What was tried and what came of it.
         reason: String,
     },
+    /// The translation that was asked for does not work on this device, or for this heap.
+    #[error("translation {translation} does not work on device '{device}': {reason}")]
+    TranslationUnavailable {
+        /// `identity`, `offset` or `table`.
+        translation: &'static str,
+        /// The device's name.
+        device: String,
+        /// What was found, and what would do.
+        reason: String,
+    },
     /// Validation was asked for and its layer is not installed.
     #[error(
         "validation was asked for but VK_LAYER_KHRONOS_validation is not installed (Debian: vulkan-validationlayers)"
@@ -242,6 +252,26 @@ pub enum Error {
         bytes: usize,
         /// The device's `maxPushConstantsSize`.
         limit: usize,
+    },
+    /// The kernel does something to pointers that cannot be translated.
+    #[error("kernel '{kernel}' cannot be lowered, {instruction} in function {function}: {reason}")]
+    NotLowerable {
+        /// The entry point.
+        kernel: String,
+        /// The instruction: its opcode, and its result if it has one.
+        instruction: String,
+        /// The function's name if the module has names, else its id; `none` outside functions.
+        function: String,
+        /// What is missing, and what would do instead.
+        reason: String,
+    },
+    /// The module was lowered by other means. Its pointers would be translated twice.
+    #[error("kernel '{kernel}' was already lowered ({how}); load the compiler's own output, vksvm lowers it itself")]
+    AlreadyLowered {
+        /// The entry point.
+        kernel: String,
+        /// What its mark says.
+        how: String,
     },
     /// Two types that `glsl_declarations` would have to give one name.
     #[error("two different types would be called '{name}' in GLSL; rename one of them")]

@@ -34,6 +34,9 @@ pub struct InfoOptions {
     /// How the device sees the heap
     #[arg(long, value_enum, default_value_t)]
     pub placement: Placement,
+    /// How shaders get from unified to device addresses
+    #[arg(long, value_enum, default_value_t)]
+    pub translation: Translation,
     /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
@@ -47,6 +50,9 @@ pub struct RunOptions {
     /// How the device sees the heap
     #[arg(long, value_enum, default_value_t)]
     pub placement: Placement,
+    /// How shaders get from unified to device addresses
+    #[arg(long, value_enum, default_value_t)]
+    pub translation: Translation,
     /// small, medium, large, or a number in the workload's own unit [default: medium]
     #[arg(long)]
     pub size: Option<Size>,
@@ -85,6 +91,30 @@ impl From<Placement> for vksvm::Placement {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Translation {
+    /// What the device needs
+    #[default]
+    Auto,
+    /// Not at all: device addresses must equal the host's
+    Identity,
+    /// By adding one number
+    Offset,
+    /// By looking each page up in a table
+    Table,
+}
+
+impl From<Translation> for vksvm::Translation {
+    fn from(translation: Translation) -> Self {
+        match translation {
+            Translation::Auto => vksvm::Translation::Auto,
+            Translation::Identity => vksvm::Translation::Identity,
+            Translation::Offset => vksvm::Translation::Offset,
+            Translation::Table => vksvm::Translation::Table,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,12 +127,18 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let line = "svm-samples run saxpy bfs --size 1000 --seed 7 --placement unified --json";
+        let line = "svm-samples run saxpy bfs --size 1000 --seed 7 --placement unified --translation table --json";
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert_eq!(run.names, ["saxpy", "bfs"]);
         assert_eq!((run.size, run.seed, run.json), (Some(Size::Exactly(1000)), 7, true));
-        assert!(matches!(run.placement, Placement::Unified));
-        for wrong in ["run", "run saxpy --size 0", "run saxpy --placement sideways", "run saxpy --device-budget 1"] {
+        assert!(matches!((run.placement, run.translation), (Placement::Unified, Translation::Table)));
+        for wrong in [
+            "run",
+            "run saxpy --size 0",
+            "run saxpy --placement sideways",
+            "run saxpy --translation none",
+            "run saxpy --device-budget 1",
+        ] {
             let line = ["svm-samples"].into_iter().chain(wrong.split(' '));
             assert!(Cli::try_parse_from(line).is_err(), "{wrong}");
         }

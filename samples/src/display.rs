@@ -147,7 +147,12 @@ pub fn report(rows: &[Row], capabilities: &Capabilities) -> String {
     }
     let right = rows.iter().filter(|row| row.problem.is_none()).count();
     let placement = format!("{:?}", capabilities.placement).to_lowercase();
-    text + &format!("{right} of {} verified on {}, placement {placement}\n", rows.len(), capabilities.device)
+    let translation = capabilities.translation.name();
+    let all = rows.len();
+    text + &format!(
+        "{right} of {all} verified on {}, placement {placement}, translation {translation}\n",
+        capabilities.device
+    )
 }
 
 /// Four figures or so, with a unit.

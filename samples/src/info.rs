@@ -21,14 +21,14 @@ pub fn list() {
 
 /// Prints what the heap found and decided.
 pub fn info(options: &InfoOptions) -> Result<()> {
-    let svm = Svm::builder().placement(options.placement.into()).open()?;
+    let svm = Svm::builder().placement(options.placement.into()).translation(options.translation.into()).open()?;
     let c = svm.capabilities();
     if options.json {
         println!("{}", serde_json::to_string(c)?);
         return Ok(());
     }
     println!("device       {} ({}, Vulkan {})", c.device, c.driver, c.vulkan);
-    println!("placement    {:?}, translation {}, faults {}", c.placement, c.translation, c.faults);
+    println!("placement    {:?}, translation {}, faults {}", c.placement, c.translation.name(), c.faults);
     println!(
         "heap         {} in segments of {}, pages of {}",
         size(c.heap_bytes),

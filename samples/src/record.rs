@@ -9,7 +9,7 @@ use vksvm_samples::workloads::{Outcome, Workload};
 pub struct Record<'a> {
     workload: &'a str,
     placement: vksvm::Placement,
-    translation: &'a str,
+    translation: vksvm::Translation,
     faults: &'a str,
     device: &'a str,
     size: u64,

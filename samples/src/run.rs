@@ -14,7 +14,7 @@ use vksvm_samples::workloads::{ALL, Job, Size, Workload};
 pub fn run(options: &RunOptions) -> Result<bool> {
     let chosen = choose(&options.names)?;
     check_input(options, &chosen)?;
-    let svm = Svm::builder().placement(options.placement.into()).open()?;
+    let svm = Svm::builder().placement(options.placement.into()).translation(options.translation.into()).open()?;
     let display = Display::new(options.json, chosen.len());
     let (mut rows, mut all_right) = (vec![], true);
 

@@ -54,8 +54,8 @@ pub(crate) struct Addresses<'a, 'm> {
     pub places: &'a Places,
     pub options: Options,
     pub known: Scope<Key>,
-    /// Window translations emitted.
-    pub count: usize,
+    /// Lookups emitted.
+    pub lookups: usize,
 }
 
 impl Addresses<'_, '_> {
@@ -119,7 +119,7 @@ impl Addresses<'_, '_> {
         self.seek(out, site, block);
         let address = out.add_constant(address, start);
         let device = self.translate(out, address, log);
-        self.count += 1;
+        self.lookups += 1;
         self.known.set(key, depth, device);
         device
     }
@@ -166,7 +166,10 @@ impl Addresses<'_, '_> {
         let value = match self.places.base(base) {
             Base::Root { pointer } => {
                 self.seek(out, site, block);
-                let integer = out.value(Op::ConvertPtrToU, ulong, [pointer]);
+                let integer = match self.made_from(pointer, ulong) {
+                    Some(integer) => integer,
+                    None => out.value(Op::ConvertPtrToU, ulong, [pointer]),
+                };
                 let bias = match self.options.translation {
                     Translation::Offset(offset) => offset.0,
                     Translation::Table(table) => table.base.wrapping_neg(),
@@ -205,6 +208,13 @@ impl Addresses<'_, '_> {
         let value = out.value(if unsigned { Op::UConvert } else { Op::SConvert }, ulong, [index]);
         self.known.set(Key::Wide(index), depth, value);
         value
+    }
+
+    /// The integer of type `ulong` that a pointer was converted from.
+    fn made_from(&self, pointer: u32, ulong: u32) -> Option<u32> {
+        let made = self.module.def(pointer).filter(|inst| inst.op == Op::ConvertUToPtr)?;
+        let integer = *self.module.uses(made).first()?;
+        (self.module.type_of(integer) == ulong).then_some(integer)
     }
 
     /// Goes to where a value for `site` is computed in `block`.

@@ -7,7 +7,7 @@ use crate::{
     types::{Qualifiers, Type, Types},
 };
 use rspirv::spirv::{Capability, Decoration, Op, StorageClass};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// A module under change.
 pub(crate) struct Emitter<'m> {
@@ -18,7 +18,8 @@ pub(crate) struct Emitter<'m> {
     inserted: Vec<u32>,
     /// Where instructions go: before the old instruction at `.0`, from `.1` on in `inserted`.
     places: Vec<(usize, usize)>,
-    removed: HashSet<usize>,
+    /// By the old instruction's index.
+    removed: Vec<bool>,
     forgotten: HashSet<u32>,
     capabilities: Vec<Capability>,
     annotations: Vec<u32>,
@@ -50,13 +51,13 @@ impl<'m> Emitter<'m> {
             next: module.bound(),
             inserted: vec![],
             places: vec![],
-            removed: HashSet::new(),
-            forgotten: HashSet::new(),
+            removed: vec![false; module.insts.len()],
+            forgotten: HashSet::default(),
             capabilities: vec![],
             annotations: vec![],
             declarations: vec![],
-            declared: HashMap::new(),
-            made: HashMap::new(),
+            declared: HashMap::default(),
+            made: HashMap::default(),
             at: 0,
         }
     }
@@ -68,11 +69,11 @@ impl<'m> Emitter<'m> {
 
     /// Leaves an instruction out.
     pub fn remove(&mut self, index: usize) {
-        self.removed.insert(index);
+        self.removed[index] = true;
     }
 
     pub fn is_removed(&self, index: usize) -> bool {
-        self.removed.contains(&index)
+        self.removed[index]
     }
 
     /// Leaves out the names and decorations of ids that are no longer there.
@@ -266,7 +267,7 @@ impl<'m> Emitter<'m> {
                 words.extend(&self.inserted[self.places[n].1..ends[n]]);
             }
             if let Some(inst) = insts.get(index)
-                && !self.removed.contains(&index)
+                && !self.removed[index]
                 && !self.is_about_forgotten(inst)
             {
                 words.extend(self.module.words_of(inst));

@@ -17,8 +17,9 @@ pub struct Lowered {
 pub struct Facts {
     /// Dereferences that the module had, of all functions, each counted once wherever it is executed.
     pub dereferences: Dereferences,
-    /// Addresses translated in their stead. Fewer where accesses share one, more where one was split.
-    pub translations: usize,
+    /// Lookups of pages emitted in their stead: fewer where accesses share one, more where one was split. None where
+    /// there are no pages.
+    pub lookups: usize,
     /// What is done to the members of each struct that pointers point to, by the struct's type id.
     pub blocks: BTreeMap<u32, Block>,
     /// Capabilities that the module did not declare and now does. The device must have them.

@@ -5,7 +5,8 @@ use crate::{
     module::{Module, invalid},
 };
 use rspirv::spirv::Op;
-use std::{collections::HashMap, ops::Range};
+use rustc_hash::FxHashMap as HashMap;
+use std::ops::Range;
 
 /// A function's blocks; the first is its entry.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Block {
 
 impl Flow {
     pub fn of(module: &Module<'_>, function: Range<usize>) -> Result<Self> {
-        let mut flow = Flow { blocks: vec![], labels: HashMap::new(), order: vec![] };
+        let mut flow = Flow { blocks: vec![], labels: HashMap::default(), order: vec![] };
         flow.split(module, function)?;
         for block in &mut flow.blocks {
             let labels = successors(module, block.insts.end - 1);
@@ -224,5 +225,102 @@ fn successors<'m>(module: &'m Module<'_>, terminator: usize) -> &'m [u32] {
         Op::BranchConditional | Op::Switch => module.uses(inst).get(1..).unwrap_or_default(),
         Op::Branch => module.uses(inst),
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rspirv::spirv::MAGIC_NUMBER;
+
+    /// A module of one function whose block `i` branches to `edges[i]` (none: it returns), and is the header of a loop
+    /// that `merges[i]` comes after.
+    fn module(edges: &[Vec<usize>], merges: &[Option<usize>]) -> Vec<u32> {
+        let label = |block: usize| 10 + block as u32;
+        let mut words = vec![MAGIC_NUMBER, 0x1_0500, 0, label(edges.len()), 0];
+        let mut add = |op: Op, operands: &[u32]| {
+            words.push((1 + operands.len() as u32) << 16 | op as u32);
+            words.extend(operands);
+        };
+        add(Op::TypeVoid, &[1]);
+        add(Op::TypeFunction, &[2, 1]);
+        add(Op::TypeInt, &[3, 32, 0]);
+        add(Op::Constant, &[3, 4, 0]);
+        add(Op::Function, &[1, 5, 0, 2]);
+        for (block, next) in edges.iter().enumerate() {
+            add(Op::Label, &[label(block)]);
+            if let Some(merge) = merges[block] {
+                add(Op::LoopMerge, &[label(merge), label(block), 0]);
+            }
+            match next[..] {
+                [] => add(Op::Return, &[]),
+                [first, ref others @ ..] => {
+                    let cases = (0..).zip(others).flat_map(|(case, block)| [case, label(*block)]);
+                    add(Op::Switch, &[4, label(first)].into_iter().chain(cases).collect::<Vec<_>>());
+                }
+            }
+        }
+        add(Op::FunctionEnd, &[]);
+        words
+    }
+
+    fn flow(edges: &[Vec<usize>], merges: &[Option<usize>]) -> Flow {
+        let words = module(edges, merges);
+        let module = Module::parse(&words).unwrap();
+        Flow::of(&module, module.functions[0].clone()).unwrap()
+    }
+
+    fn reached(edges: &[Vec<usize>], without: Option<usize>) -> Vec<bool> {
+        let (mut seen, mut open) = (vec![false; edges.len()], vec![0]);
+        while let Some(block) = open.pop() {
+            if Some(block) != without && !std::mem::replace(&mut seen[block], true) {
+                open.extend(&edges[block]);
+            }
+        }
+        seen
+    }
+
+    proptest! {
+        /// A dominates b if b cannot be reached without a.
+        #[test]
+        fn dominators_are_what_every_path_leads_through(
+            edges in (1usize..9).prop_flat_map(|n| prop::collection::vec(prop::collection::vec(0..n, 0..4), n))
+        ) {
+            let flow = flow(&edges, &vec![None; edges.len()]);
+            let all = reached(&edges, None);
+            for a in (0..edges.len()).filter(|a| all[*a]) {
+                let without = reached(&edges, Some(a));
+                for b in (0..edges.len()).filter(|b| all[*b]) {
+                    prop_assert_eq!(flow.dominates(a, b), !without[b], "{} and {}", a, b);
+                }
+            }
+            let mut order = flow.order.clone();
+            order.sort();
+            prop_assert_eq!(order, (0..edges.len()).collect::<Vec<_>>());
+            let place = |block| flow.order.iter().position(|b| *b == block).unwrap();
+            for (block, of) in flow.blocks.iter().enumerate() {
+                if let Some(up) = of.dominator {
+                    prop_assert!(place(up) < place(block));
+                    prop_assert_eq!(of.depth, flow.blocks[up].depth + 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn loops_nest_and_end() {
+        // 0 -> 1: loop { 2: loop { 3 } 4 } 5: loop 6 } 7, where 5, the merge of the first, is itself a header.
+        let edges = [vec![1], vec![2, 5], vec![3, 4], vec![2], vec![1], vec![6, 7], vec![5], vec![]];
+        let merges = [None, Some(5), Some(4), None, None, Some(7), None, None];
+        let inside: Vec<_> = flow(&edges, &merges).blocks.iter().map(|block| block.inside).collect();
+        assert_eq!(inside, [None, Some(1), Some(2), Some(2), Some(1), Some(5), Some(5), None]);
+    }
+
+    #[test]
+    fn a_merge_instruction_stays_next_to_its_terminator() {
+        let flow = flow(&[vec![1], vec![]], &[Some(1), None]);
+        assert_eq!(flow.blocks[0].end + 1, flow.blocks[0].insts.end - 1);
+        assert_eq!(flow.blocks[1].end, flow.blocks[1].insts.end - 1);
     }
 }

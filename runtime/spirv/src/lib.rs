@@ -17,7 +17,10 @@ mod scope;
 mod survey;
 mod types;
 
-#[cfg(feature = "seam")]
+#[cfg(test)]
+mod tests;
+
+#[cfg(any(test, feature = "seam"))]
 pub use broken::Broken;
 pub use error::Error;
 pub use facts::{Access, Block, Dereferences, Facts, Lowered};

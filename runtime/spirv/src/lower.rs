@@ -17,10 +17,8 @@ use crate::{
     types::Types,
 };
 use rspirv::spirv::{AddressingModel, Op};
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::ops::Range;
 
 /// Rewrites a module so that every access through a `PhysicalStorageBuffer` pointer translates its address.
 ///
@@ -114,7 +112,7 @@ fn lower_function<'m>(
         return Ok(());
     }
     let flow = Flow::of(module, function.clone())?;
-    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::new();
+    let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::default();
     for dereference in found {
         let place = places.of(types, module, dereference.pointer)?;
         count(facts, module, types, &dereference, place.block);
@@ -123,7 +121,7 @@ fn lower_function<'m>(
         let memory = Memory::new(site, &place, align, dereference.operands);
         by_block.entry(site.block).or_default().push((dereference, memory));
     }
-    let addresses = Addresses { module, flow: &flow, places: &places, options, known: Scope::new(), count: 0 };
+    let addresses = Addresses { module, flow: &flow, places: &places, options, known: Scope::new(), lookups: 0 };
     let mut rewrite = Rewrite { module, types, out, addresses };
     for &block in &flow.order {
         let forget = !options.breaks(Broken::ForgetNothing);
@@ -141,8 +139,11 @@ fn lower_function<'m>(
             replace(&mut rewrite, dereference, *memory, &mut source)?;
         }
     }
-    facts.translations += rewrite.addresses.count;
-    remove_unused_chains(module, types, &places, function, out);
+    facts.lookups += rewrite.addresses.lookups;
+    // A copy that tests want to be forgotten still uses its pointers.
+    if !options.breaks(Broken::SkipCopySources) && !options.breaks(Broken::SkipCopyTargets) {
+        remove_unused_chains(module, types, &places, function, out);
+    }
     Ok(())
 }
 
@@ -200,7 +201,7 @@ fn replace(
                 Some(target) => {
                     let (to, _) = survey::copy_operands(module, index, &module.operands(inst)[2..])?;
                     rewrite.out.seek(index);
-                    rewrite.out.effect(Op::Store, [target, value].into_iter().chain(to.aligned(None).words()));
+                    rewrite.out.effect(Op::Store, [target, value].into_iter().chain(to.words()));
                 }
             }
         }
@@ -211,7 +212,7 @@ fn replace(
                     let (_, operands) = survey::copy_operands(module, index, &module.operands(inst)[2..])?;
                     let ty = memory.ty();
                     rewrite.out.seek(index);
-                    rewrite.out.value(Op::Load, ty, [from].into_iter().chain(operands.aligned(None).words()))
+                    rewrite.out.value(Op::Load, ty, [from].into_iter().chain(operands.words()))
                 }
                 (None, None) => return invalid(format!("{} copies from nothing", inst.describe())),
             };
@@ -254,19 +255,28 @@ fn remove_unused_chains(
     function: Range<usize>,
     out: &mut Emitter<'_>,
 ) {
-    let mut uses: HashMap<u32, usize> = HashMap::new();
     let chain = |index: usize| {
         let inst = &module.insts[index];
         is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id)
     };
+    let chains: Vec<usize> = function.clone().filter(|index| chain(*index)).collect();
+    let mut uses: HashMap<u32, usize> = chains.iter().map(|index| (module.insts[*index].id, 0)).collect();
     let groups = (0..function.start).filter(|index| module.insts[*index].op == Op::GroupDecorate);
-    for index in function.clone().filter(|index| !out.is_removed(*index)).chain(groups) {
-        for id in module.uses(&module.insts[index]) {
-            *uses.entry(*id).or_default() += 1;
+    for index in function.clone().chain(groups) {
+        let inst = &module.insts[index];
+        let used = module.uses(inst);
+        // What was replaced no longer uses its pointers; a stored value may be a pointer, too, and stays.
+        let used = match inst.op {
+            _ if !out.is_removed(index) => used,
+            Op::CopyMemory => &[],
+            _ => used.get(1..).unwrap_or_default(),
+        };
+        for id in used {
+            uses.entry(*id).and_modify(|uses| *uses += 1);
         }
     }
-    let mut gone = HashSet::new();
-    for index in function.rev().filter(|index| chain(*index)) {
+    let mut gone = HashSet::default();
+    for index in chains.into_iter().rev() {
         let inst = &module.insts[index];
         if uses.get(&inst.id).is_some_and(|uses| *uses > 0) {
             continue;

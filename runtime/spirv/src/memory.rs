@@ -70,3 +70,33 @@ impl MemoryOperands {
         [mask, alignment, operand(AVAILABLE, self.available), operand(VISIBLE, self.visible)].into_iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_comes_back_as_it_was() {
+        for flags in (0..64).filter(|flags| flags & !KNOWN == 0) {
+            let operand = |flag: u32, word: u32| (flags & flag != 0).then_some(word);
+            let rest = [operand(ALIGNED, 16), operand(AVAILABLE, 70), operand(VISIBLE, 80), Some(99)];
+            let words: Vec<u32> = std::iter::once(flags).chain(rest.into_iter().flatten()).collect();
+            let (operands, rest) = MemoryOperands::read(&words).unwrap();
+            assert_eq!(rest, [99]);
+            let again: Vec<u32> = operands.words().collect();
+            assert_eq!(again, if flags == 0 { &[][..] } else { &words[..words.len() - 1] });
+            let of_load: Vec<u32> = operands.of_load().words().collect();
+            assert!(!of_load.contains(&70), "{words:?}");
+            let of_store: Vec<u32> = operands.of_store().words().collect();
+            assert!(!of_store.contains(&80), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_and_missing_operands_are_refused() {
+        assert_eq!(MemoryOperands::read(&[1 << 16]), None);
+        assert_eq!(MemoryOperands::read(&[ALIGNED]), None);
+        assert_eq!(MemoryOperands::read(&[ALIGNED | VISIBLE, 4]), None);
+        assert_eq!(MemoryOperands::read(&[]), Some((MemoryOperands::default(), &[][..])));
+    }
+}

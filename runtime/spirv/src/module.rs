@@ -9,7 +9,8 @@ use rspirv::{
     dr::{Instruction, ModuleHeader, Operand},
     spirv::{MAGIC_NUMBER, Op},
 };
-use std::{borrow::Cow, collections::HashMap, ops::Range};
+use rustc_hash::FxHashMap as HashMap;
+use std::{borrow::Cow, ops::Range};
 
 /// Words in a module's header.
 pub(crate) const HEADER: usize = 5;
@@ -57,7 +58,10 @@ impl<'w> Module<'w> {
             return invalid(format!("its bound of ids is {}; {MAX_BOUND} is the most", words[BOUND]));
         }
         let mut list = List { insts: boundaries(&words)?, ..List::default() };
-        let known: Vec<u8> = parts(&words, &list.insts).flatten().flat_map(|word| word.to_le_bytes()).collect();
+        let mut known = Vec::with_capacity(4 * words.len());
+        for word in parts(&words, &list.insts).flatten() {
+            known.extend_from_slice(&word.to_le_bytes());
+        }
         if let Err(state) = Parser::new(&known, &mut list).parse() {
             return invalid(state.to_string());
         }

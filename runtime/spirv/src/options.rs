@@ -139,3 +139,46 @@ fn table_at(what: &str, at: u64, entries: u64) -> Result<()> {
 fn wrong<T>(reason: String) -> Result<T> {
     Err(Error::Options { reason })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: Table = Table { base: 1 << 40, pages: 16, page_shift: 16, entries: 0x1000 };
+    const MIRRORED: Mirrored = Mirrored { root: 0x1000, page_shift: 16, leaf_shift: 16 };
+
+    #[test]
+    fn translations_that_fit_pass() {
+        let whole = Table { base: 0, pages: 1 << 48, page_shift: 16, entries: 0 };
+        let last = Table { base: (16u64 << 16).wrapping_neg(), ..TABLE };
+        for translation in [Translation::Table(TABLE), Translation::Table(last), Translation::Table(whole)] {
+            Options::new(translation).check().unwrap();
+        }
+        for leaf_shift in [1, 31] {
+            Options::new(Translation::Mirrored(Mirrored { leaf_shift, ..MIRRORED })).check().unwrap();
+        }
+        Options::new(Translation::Offset(Offset(u64::MAX))).check().unwrap();
+    }
+
+    #[test]
+    fn translations_that_do_not_fit_are_refused_with_what_is_wrong() {
+        let table = |table: Table| Options::new(Translation::Table(table)).check().unwrap_err().to_string();
+        let mirrored = |m: Mirrored| Options::new(Translation::Mirrored(m)).check().unwrap_err().to_string();
+        for (error, says) in [
+            (table(Table { base: TABLE.base + 4096, ..TABLE }), "no multiple of the page size"),
+            (table(Table { pages: 0, ..TABLE }), "0 pages"),
+            (table(Table { pages: u64::MAX, ..TABLE }), "no range of 64-bit addresses"),
+            (table(Table { base: (15u64 << 16).wrapping_neg(), ..TABLE }), "no range of 64-bit addresses"),
+            (table(Table { page_shift: 5, ..TABLE }), "page_shift is 5"),
+            (table(Table { page_shift: 31, ..TABLE }), "page_shift is 31"),
+            (table(Table { entries: 4, ..TABLE }), "multiple of 8"),
+            (table(Table { entries: u64::MAX - 63, ..TABLE }), "room for 17 entries"),
+            (mirrored(Mirrored { page_shift: 64, ..MIRRORED }), "page_shift is 64"),
+            (mirrored(Mirrored { leaf_shift: 0, ..MIRRORED }), "leaf_shift is 0"),
+            (mirrored(Mirrored { leaf_shift: 32, ..MIRRORED }), "1 to 31"),
+            (mirrored(Mirrored { root: 1, ..MIRRORED }), "the root table"),
+        ] {
+            assert!(error.starts_with("cannot translate like this: ") && error.contains(says), "{error}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::{
     types::{Member, Qualifiers, Type, Types},
 };
 use rspirv::spirv::Op;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 /// Dynamic steps after which a chain is taken as a pointer like any other, so that a long sequence of chains does not
 /// cost its length squared.
@@ -71,7 +71,7 @@ pub(crate) struct Places {
 
 impl Places {
     pub fn new(options: Options) -> Self {
-        Places { options, bases: vec![], ids: HashMap::new(), chains: HashMap::new() }
+        Places { options, bases: vec![], ids: HashMap::default(), chains: HashMap::default() }
     }
 
     pub fn base(&self, id: BaseId) -> Base {

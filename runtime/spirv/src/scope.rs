@@ -1,7 +1,8 @@
 //! What is known at a point of the tree of dominators: facts hold in the block where they were noted and in those that
 //! it dominates.
 
-use std::{collections::HashMap, hash::Hash};
+use rustc_hash::FxHashMap as HashMap;
+use std::hash::Hash;
 
 /// Facts by key, while the tree is walked from the root down, one path at a time.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ type Note<K> = (K, Option<(u32, u32)>);
 
 impl<K: Copy + Eq + Hash> Scope<K> {
     pub fn new() -> Self {
-        Scope { facts: HashMap::new(), noted: vec![] }
+        Scope { facts: HashMap::default(), noted: vec![] }
     }
 
     /// Enters a block at this depth, and so leaves those of the path before that are as deep or deeper.
@@ -46,5 +47,62 @@ impl<K: Copy + Eq + Hash> Scope<K> {
     pub fn set(&mut self, key: K, depth: u32, fact: u32) {
         let before = self.facts.insert(key, (depth, fact));
         self.noted[depth as usize].push((key, before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Enter {
+            up: u32,
+        },
+        /// Notes a fact `up` blocks above the current one.
+        Set {
+            key: u8,
+            up: u32,
+        },
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let enter = (0u32..4).prop_map(|up| Act::Enter { up });
+        prop_oneof![enter, (0u8..4, 0u32..4).prop_map(|(key, up)| Act::Set { key, up })]
+    }
+
+    proptest! {
+        /// Against a plain stack of maps. As lowering does, a fact is noted only where none holds yet.
+        #[test]
+        fn facts_hold_below_where_they_were_noted(acts in prop::collection::vec(act(), 0..200)) {
+            let mut scope = Scope::new();
+            let mut path: Vec<HashMap<u8, u32>> = vec![HashMap::default()];
+            scope.enter(0);
+            for (n, act) in (0u32..).zip(acts) {
+                match act {
+                    Act::Enter { up } => {
+                        path.truncate(path.len().saturating_sub(up as usize).max(1));
+                        path.push(HashMap::default());
+                        scope.enter(path.len() as u32 - 1);
+                    }
+                    Act::Set { key, up } => {
+                        let depth = (path.len() as u32 - 1).saturating_sub(up);
+                        if scope.get(key, depth).is_none() {
+                            scope.set(key, depth, n);
+                            path[depth as usize].insert(key, n);
+                            // What is noted deeper gives way.
+                            path[depth as usize + 1..].iter_mut().for_each(|below| { below.remove(&key); });
+                        }
+                    }
+                }
+                for key in 0..4 {
+                    for depth in 0..path.len() {
+                        let model = path[..=depth].iter().rev().find_map(|facts| facts.get(&key).copied());
+                        prop_assert_eq!(scope.get(key, depth as u32), model);
+                    }
+                }
+            }
+        }
     }
 }

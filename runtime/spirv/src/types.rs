@@ -5,7 +5,7 @@ use crate::{
     module::{Module, invalid},
 };
 use rspirv::spirv::{Decoration, Op, StorageClass};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 /// Nesting of types beyond which a module is refused; Vulkan's limit for structs.
 const MAX_NESTING: u32 = 255;
@@ -260,7 +260,7 @@ impl Types {
 
     fn decorations(&mut self, module: &Module<'_>) {
         // A group's decorations come before the group is applied to its targets.
-        let mut groups: HashMap<u32, Vec<&[u32]>> = HashMap::new();
+        let mut groups: HashMap<u32, Vec<&[u32]>> = HashMap::default();
         for inst in &module.insts {
             let words = module.operands(inst);
             match (inst.op, words) {

@@ -46,6 +46,7 @@ calls! {
     GetMemoryHostPointerProperties => "vkGetMemoryHostPointerPropertiesEXT",
     CreateBuffer => "vkCreateBuffer",
     AllocateMemory => "vkAllocateMemory",
+    MapMemory => "vkMapMemory",
     BindBufferMemory => "vkBindBufferMemory",
     CreateShaderModule => "vkCreateShaderModule",
     CreatePipelineLayout => "vkCreatePipelineLayout",

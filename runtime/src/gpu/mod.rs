@@ -1,7 +1,7 @@
 //! The Vulkan device: the only importer of ash.
 //!
 //! From the outside in: [`Instance`] and [`candidates`] find a device, [`Device`] is one, [`Import`] shows it host
-//! memory, [`Pipeline`] is code on it, and [`Queue`] orders launches, which [`VulkanQueue`] carries out. Calls that can
+//! memory, [`Table`] says where pages are, [`Pipeline`] is code on it, and [`Queue`] orders launches, which [`VulkanQueue`] carries out. Calls that can
 //! fail go through [`call`], where their results become errors and tests make them fail.
 //!
 //! # Safety
@@ -23,6 +23,7 @@ mod queue;
 mod reaper;
 mod select;
 mod submit;
+mod table;
 mod timing;
 pub(crate) mod validation;
 
@@ -34,6 +35,7 @@ pub(crate) use queue::{Queue, QueueOptions};
 pub(crate) use reaper::Reaper;
 pub(crate) use select::{Candidate, candidates};
 pub(crate) use submit::VulkanQueue;
+pub(crate) use table::Table;
 pub(crate) use timing::{Timer, Timers};
 
 /// The start-up probe's code: `{ u64 address }`, entry `main`, one invocation.

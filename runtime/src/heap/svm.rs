@@ -9,14 +9,14 @@ use super::{Heap, HeapOptions, registry};
 use crate::{
     addr::{BLOCK, Span},
     capabilities::Capabilities,
-    config::{Config, Placement},
+    config::{Config, Placement, Translation},
     error::{Error, Result},
     gpu::{self, Device, Instance, Queue, QueueOptions, Reaper, Timers, VulkanQueue},
     os::{
         mapping::{Backing, Mapping},
         memory::total_memory,
     },
-    residency::{Findings, Unified, probe_unified},
+    residency::{Findings, Shown, Unified, Views, choose_translation, probe_unified},
     stats::Stats,
 };
 use std::{alloc::Layout, ptr::NonNull, sync::Arc};
@@ -124,7 +124,7 @@ impl Inner {
         candidate: &gpu::Candidate,
     ) -> Result<Self> {
         let device = Device::new(instance, candidate)?;
-        let findings = probe(config, &device)?;
+        let (findings, shown) = probe(config, &device, seam.shown())?;
         let round = |bytes: u64| (bytes / BLOCK as u64 * BLOCK as u64).max(BLOCK as u64) as usize;
         let largest = round(device.info.max_import);
         let segment = match config.segment_size {
@@ -138,19 +138,30 @@ impl Inner {
             None => largest.min(PINNED_SEGMENT as usize),
         };
         let len = round(config.heap_size.unwrap_or_else(|| total_memory() as u64));
+        let (translation, why) =
+            choose_translation(config.translation, &findings, len.div_ceil(segment), &device.info.name)?;
         let mapping = Mapping::new(len, BLOCK, findings.backing)?;
+        let runtime = mapping.runtime_base() as u64;
         let options = HeapOptions {
             segment,
-            // The probe found device addresses equal to the host's, in every segment.
+            // Addresses equal the host's, differ by one number everywhere, or are looked up page by page: in all three an
+            // allocation may lie in two segments.
             cross_segments: true,
-            release_pages: findings.follows_release,
+            release_pages: findings.follows_release && !seam.keeps_pages(),
         };
         let heap = Heap::new(mapping, options)?;
-        // SAFETY: both become fields of Inner, where `unified` is dropped before `heap`.
-        let unified = unsafe { Unified::new(&device, heap.span(), segment) };
+        let views = Views { user: heap.span(), runtime, shown };
+        // SAFETY: both become fields of Inner, where `unified` is dropped before `heap`; so it is on the way out of here.
+        let unified = unsafe { Unified::new(&device, views, segment, translation) }?;
         let options = QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
         let queue = Arc::new(Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options));
-        let capabilities = Capabilities::of(&device.info, &findings, segment, len);
+        let capabilities = Capabilities::of(
+            &device.info,
+            &findings,
+            (translation, format!("{why}{}", unified.translation_cost())),
+            segment,
+            len,
+        );
         registry::add(heap.span());
         Ok(Inner {
             reaper: Some(Reaper::start(&queue).inspect_err(|_| registry::remove(heap.span()))?),
@@ -235,27 +246,24 @@ impl Drop for Inner {
     }
 }
 
-/// Tries the backings in order and keeps the first that works.
-fn probe(config: &Config, device: &Arc<Device>) -> Result<Findings> {
+/// Tries the backings in order and keeps the first that works; also says which view is to be imported.
+fn probe(config: &Config, device: &Arc<Device>, shown: Shown) -> Result<(Findings, Shown)> {
     let both = [Backing::Memfd, Backing::Anonymous];
     let tried: &[Backing] = config.backing.as_ref().map_or(&both, std::slice::from_ref);
     let mut refused: Option<Error> = None;
     for &backing in tried {
-        match probe_unified(device, backing) {
-            Ok(findings) if findings.identity() => return Ok(findings),
-            Ok(findings) => {
-                let [a, b] = findings.offsets;
-                refused = refused.or(Some(Error::PlacementUnavailable {
-                    placement: "unified",
-                    device: device.info.name.clone(),
-                    reason: format!(
-                        "device addresses of imported memory differ from the host's (by {a:#x} and {b:#x}), and this \
-                         version of vksvm does not translate addresses in shaders yet"
-                    ),
-                }));
+        let found = match probe_unified(device, backing, shown) {
+            // Translating equal addresses would show nothing: the alias's differ.
+            Ok(findings)
+                if findings.identity() && matches!(config.translation, Translation::Offset | Translation::Table) =>
+            {
+                probe_unified(device, backing, Shown::Runtime).map(|findings| (findings, Shown::Runtime))
             }
+            other => other.map(|findings| (findings, shown)),
+        };
+        match found {
             Err(error @ Error::PlacementUnavailable { .. }) => refused = refused.or(Some(error)),
-            Err(error) => return Err(error),
+            done => return done,
         }
     }
     let none = || Error::BadOption { option: "backing", reason: "none was left to try".into() };

@@ -18,6 +18,7 @@ use crate::{
 };
 use rspirv::spirv::{Capability, Op};
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+use vksvm_spirv::Options;
 
 /// A kernel that is ready to be launched with arguments `A`. Clones share it; `Send` and `Sync`; keep it in a struct
 /// as `Kernel<Saxpy<'static>>`.
@@ -105,7 +106,8 @@ impl Loader<'_> {
     ///
     /// # Errors
     /// `InvalidSpirv`, `NoEntryPoint`, `MissingCapabilities`, `UnsupportedInterface`, `BadConstant`,
-    /// `WorkgroupTooLarge`, `ArgumentMismatch`, `LayoutMismatch`, `WritesInput`, `ArgumentsTooLarge`; as Vulkan's.
+    /// `WorkgroupTooLarge`, `ArgumentMismatch`, `LayoutMismatch`, `WritesInput`, `ArgumentsTooLarge`; `NotLowerable` and
+    /// `AlreadyLowered` where addresses are translated; as Vulkan's.
     ///
     /// # Safety
     /// The module is valid SPIR-V. For every grid, and every argument value that safe code can build and `A`'s `#[len]` checks accept, the
@@ -129,13 +131,15 @@ impl Loader<'_> {
         }
         let local_size = module.local_size;
         let constants: Vec<_> = constants.into_iter().map(|(id, value)| (id, value.bytes)).collect();
+        let words = lower(&svm, &entry, words)?;
         let source = PipelineSource {
             words: &words,
             entry: &entry,
             push_constants: bytes.next_multiple_of(4) as u32,
             constants: &constants,
         };
-        // SAFETY: structure, interface and needs were checked above; the caller vouches for the rest.
+        // SAFETY: structure, interface and needs were checked above, lowering keeps a valid module valid, and the caller
+        // vouches for the rest.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
         let alignments = facts.iter().map(|fact| fact.alignment).collect();
         let code = Arc::new(Code { pipeline, local_size, alignments });
@@ -181,6 +185,36 @@ fn drop_capability(words: &mut Vec<u32>, capability: Capability) {
         } else {
             at += len;
         }
+    }
+}
+
+/// Has the kernel translate its addresses, where this `Svm` needs that. What was checked on the module as it came stays true: its
+/// interface is left alone, and capabilities that it needs more are checked here.
+fn lower(svm: &Svm, kernel: &str, words: Vec<u32>) -> Result<Vec<u32>> {
+    let Some(translation) = svm.0.unified.lowering() else {
+        return Ok(words);
+    };
+    let lowered = vksvm_spirv::lower(&words, &Options::new(translation)).map_err(|error| not_lowered(kernel, error))?;
+    let device = &svm.0.device;
+    let more = lowered.facts.capabilities_added.iter();
+    let missing: Vec<_> = more.filter(|c| !device.allows(**c)).map(|c| format!("capability {c:?}")).collect();
+    if !missing.is_empty() {
+        return Err(Error::MissingCapabilities { kernel: kernel.into(), device: device.info.name.clone(), missing });
+    }
+    tracing::debug!("lowered kernel '{kernel}': {:?}", lowered.facts.dereferences);
+    Ok(lowered.words)
+}
+
+/// Why a kernel cannot be lowered, in this library's terms.
+fn not_lowered(kernel: &str, error: vksvm_spirv::Error) -> Error {
+    use vksvm_spirv::Error as Cause;
+    let kernel = kernel.to_owned();
+    match error {
+        Cause::Unsupported { instruction, function, reason } => {
+            Error::NotLowerable { kernel, instruction, function, reason }
+        }
+        Cause::AlreadyLowered { how } => Error::AlreadyLowered { kernel, how },
+        other => Error::InvalidSpirv { reason: format!("kernel '{kernel}': {other}") },
     }
 }
 

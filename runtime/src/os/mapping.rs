@@ -108,8 +108,7 @@ impl Mapping {
         self.user.base
     }
 
-    /// Where the runtime view starts.
-    #[cfg(test)]
+    /// Where the runtime view starts; the user view, where that is the only one.
     pub(crate) fn runtime_base(&self) -> usize {
         self.runtime.as_ref().unwrap_or(&self.user).base
     }

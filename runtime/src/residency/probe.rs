@@ -4,6 +4,7 @@
 //! The probe writes and reads words of a mapping that it owns, while no launch runs on it.
 #![allow(unsafe_code)]
 
+use super::{Shown, Views};
 use crate::{
     addr::{BLOCK, DeviceAddr, Span},
     error::{Error, Result},
@@ -17,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct Findings {
     /// What the memory was.
     pub backing: Backing,
-    /// Device address minus host address of the two imports tried, wrapping.
+    /// Device address minus unified address of the two imports tried, wrapping.
     pub offsets: [u64; 2],
     /// Whether the device follows when a page is given back to the operating system and touched again. Drivers that
     /// pin what they import keep the old page; there the heap must not give pages back.
@@ -25,7 +26,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Whether device addresses of imports are the host's.
+    /// Whether device addresses of imports are the host's unified ones.
     pub fn identity(&self) -> bool {
         self.offsets == [0, 0]
     }
@@ -34,11 +35,11 @@ impl Findings {
 /// A generous bound: the probe's kernel takes microseconds.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Imports two blocks of memory of this backing and has the device read and write them.
+/// Imports two blocks of memory of this backing, through the view that is `shown`, and has the device read and write them.
 ///
 /// # Errors
 /// `PlacementUnavailable` where the device refuses the import or does not see the same memory; as Vulkan's.
-pub(crate) fn unified(device: &Arc<Device>, backing: Backing) -> Result<Findings> {
+pub(crate) fn unified(device: &Arc<Device>, backing: Backing, shown: Shown) -> Result<Findings> {
     let unavailable =
         |reason: String| Error::PlacementUnavailable { placement: "unified", device: device.info.name.clone(), reason };
     if !(BLOCK as u64).is_multiple_of(device.info.import_align) {
@@ -46,13 +47,16 @@ pub(crate) fn unified(device: &Arc<Device>, backing: Backing) -> Result<Findings
         return Err(unavailable(format!("it imports host memory in units of {align} bytes, blocks have {BLOCK}")));
     }
     let mapping = Mapping::new(2 * BLOCK, BLOCK, backing)?;
+    let start = mapping.user_base() as u64;
+    let user = Span { start, end: start + mapping.len() as u64 };
+    let views = Views { user, runtime: mapping.runtime_base() as u64, shown };
     let part = |i: usize| {
-        let start = (mapping.user_base() + i * BLOCK) as u64;
+        let start = start + (i * BLOCK) as u64;
         Span { start, end: start + BLOCK as u64 }
     };
     let import = |i| {
         // SAFETY: the mapping is declared before the imports, so it outlives them.
-        unsafe { Import::new(device, part(i)) }.map_err(|error| match error {
+        unsafe { Import::new(device, views.shown(i, part(i))) }.map_err(|error| match error {
             // What a driver answers to memory that it does not take.
             Error::Vulkan { .. } => unavailable(format!("importing {backing:?} memory: {error}")),
             other => other,

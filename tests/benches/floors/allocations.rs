@@ -26,6 +26,7 @@ pub const SMALL: Benchmark = Benchmark {
     steps: LIVE,
     bound: None,
     batch: 40,
+    sessions: 10,
     session: |bench, rounds| churn(bench, rounds, 64, LIVE, false),
 };
 
@@ -42,6 +43,7 @@ pub const LARGE_TOUCHED: Benchmark = Benchmark {
     name: "alloc_large_touched",
     unit: Unit::Us,
     batch: 4,
+    sessions: 10,
     session: |bench, rounds| churn(bench, rounds, 8 << 20, LARGE_LIVE, true),
     ..LARGE
 };

@@ -5,7 +5,11 @@
 //! each submission before it looks at a buffer, records a command buffer again or drops anything.
 #![allow(unsafe_code)]
 
-use crate::{Bench, Benchmark, measure::Rounds, report::Unit};
+use crate::{
+    Bench, Benchmark,
+    measure::Rounds,
+    report::{Bound, Unit},
+};
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable};
 use gpu_allocator::MemoryLocation;
@@ -60,12 +64,26 @@ struct BareIncrementArguments {
 }
 
 /// Launch and wait for a kernel that does next to nothing, with four arguments.
-pub const LATENCY: Benchmark =
-    Benchmark { name: "launch_latency", unit: Unit::Us, steps: 1, bound: Some(1.10), batch: 300, session: latency };
+pub const LATENCY: Benchmark = Benchmark {
+    name: "launch_latency",
+    unit: Unit::Us,
+    steps: 1,
+    bound: Some(Bound::Ratio(1.10)),
+    batch: 300,
+    sessions: 10,
+    session: latency,
+};
 
 /// A thousand launches that update one slice, so that each waits for the one before, then one wait.
-pub const THROUGHPUT: Benchmark =
-    Benchmark { name: "launch_throughput", unit: Unit::Ms, steps: 1, bound: Some(1.15), batch: 6, session: throughput };
+pub const THROUGHPUT: Benchmark = Benchmark {
+    name: "launch_throughput",
+    unit: Unit::Ms,
+    steps: 1,
+    bound: Some(Bound::Ratio(1.15)),
+    batch: 6,
+    sessions: 10,
+    session: throughput,
+};
 
 fn latency(bench: &Bench, rounds: &mut Rounds) -> Result<()> {
     let mut floor = BareOnce::new(&bench.device)?;

@@ -9,11 +9,12 @@ mod measure;
 mod report;
 mod roundtrip;
 mod saxpy;
+mod translate;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use measure::{Effort, Rounds};
-use report::{Row, Unit};
+use report::{Bound, Row, Unit};
 use std::{env, path::PathBuf, time::Duration};
 use vksvm_tests::bare;
 
@@ -48,10 +49,12 @@ struct Benchmark {
     unit: Unit,
     /// Steps in a round; figures are for one.
     steps: usize,
-    /// The largest ratio allowed; without one the row is only reported.
-    bound: Option<f64>,
+    /// What it must not exceed; without one the row is only reported.
+    bound: Option<Bound>,
     /// Rounds in a session.
     batch: usize,
+    /// Sessions, at the least.
+    sessions: usize,
     /// Runs one session.
     session: fn(&Bench, &mut Rounds) -> Result<()>,
 }
@@ -65,6 +68,8 @@ const BENCHMARKS: &[Benchmark] = &[
     roundtrip::ROUNDTRIP,
     roundtrip::BUILT_IN_STAGING,
     saxpy::SAXPY_OVER_BARE,
+    translate::TABLE,
+    translate::OFFSET,
 ];
 
 fn main() -> Result<()> {
@@ -81,7 +86,7 @@ fn main() -> Result<()> {
     Row::print_head();
     let mut rows = Vec::new();
     for benchmark in chosen {
-        let (sessions, seconds) = if options.quick { (2, 0) } else { (10, 40) };
+        let (sessions, seconds) = if options.quick { (1, 0) } else { (benchmark.sessions, 40) };
         let effort = Effort { batch: benchmark.batch, sessions, limit: Duration::from_secs(seconds) };
         let pair = measure::settle(effort, |rounds| (benchmark.session)(&Bench::open(rounds.session())?, rounds))
             .with_context(|| format!("benchmark {}", benchmark.name))?;

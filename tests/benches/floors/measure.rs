@@ -34,24 +34,32 @@ pub struct Summary {
     pub high: f64,
 }
 
-/// What was measured.
+/// What was measured. Of a benchmark in parts a median or quartile is the geometric mean of the parts'.
 pub struct Pair {
     /// vksvm's side.
     pub ours: Summary,
     /// The floor's side.
     pub floor: Summary,
-    /// Rounds that count.
+    /// Rounds that count, of each part.
     pub rounds: usize,
     /// Sessions that they were measured in.
     pub sessions: usize,
     /// Whether the medians held still, or the limit was hit.
     pub settled: bool,
+    /// Each part's name and two sides; one without a name where the benchmark has no parts.
+    pub parts: Vec<(String, Summary, Summary)>,
 }
 
 /// One session's rounds, and those of the sessions before.
 pub struct Rounds {
     batch: usize,
     session: usize,
+    parts: Vec<Part>,
+}
+
+/// The rounds of one part of a benchmark: what each side took, in seconds.
+struct Part {
+    name: String,
     ours: Vec<f64>,
     floor: Vec<f64>,
 }
@@ -61,19 +69,23 @@ pub struct Rounds {
 /// Stopping looks only at whether the ratio still moves, never at what it is.
 pub fn settle(effort: Effort, mut session: impl FnMut(&mut Rounds) -> Result<()>) -> Result<Pair> {
     let start = Instant::now();
-    let mut rounds = Rounds { batch: effort.batch, session: 0, ours: Vec::new(), floor: Vec::new() };
+    let mut rounds = Rounds { batch: effort.batch, session: 0, parts: Vec::new() };
     let mut looks: Vec<f64> = Vec::new();
     loop {
         session(&mut rounds)?;
         rounds.session += 1;
-        let (ours, floor) = (Summary::of(&rounds.ours), Summary::of(&rounds.floor));
+        let parts: Vec<_> =
+            rounds.parts.iter().map(|p| (p.name.clone(), Summary::of(&p.ours), Summary::of(&p.floor))).collect();
+        let ours = Summary::mean(parts.iter().map(|part| part.1));
+        let floor = Summary::mean(parts.iter().map(|part| part.2));
         looks.push(ours.median / floor.median);
         let recent = &looks[looks.len().saturating_sub(LOOKS)..];
         let (least, most) = recent.iter().fold((f64::MAX, f64::MIN), |(l, m), r| (l.min(*r), m.max(*r)));
         let settled = recent.len() == LOOKS && most - least <= AGREE * least;
         let enough = rounds.session >= effort.sessions;
         if enough && (settled || start.elapsed() > effort.limit) {
-            return Ok(Pair { ours, floor, rounds: rounds.ours.len(), sessions: rounds.session, settled });
+            let count = rounds.parts.first().map_or(0, |part| part.ours.len());
+            return Ok(Pair { ours, floor, rounds: count, sessions: rounds.session, settled, parts });
         }
     }
 }
@@ -88,9 +100,24 @@ impl Rounds {
     /// rounds go ahead that do not count: they warm caches, allocators and threads up.
     pub fn interleave(
         &mut self,
+        ours: impl FnMut() -> Result<Duration>,
+        floor: impl FnMut() -> Result<Duration>,
+    ) -> Result<()> {
+        self.interleave_part("", ours, floor)
+    }
+
+    /// As [`interleave`](Self::interleave), for one of several parts that the benchmark's figure is the mean of.
+    pub fn interleave_part(
+        &mut self,
+        name: &str,
         mut ours: impl FnMut() -> Result<Duration>,
         mut floor: impl FnMut() -> Result<Duration>,
     ) -> Result<()> {
+        let at = self.parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
+            self.parts.push(Part { name: name.into(), ours: Vec::new(), floor: Vec::new() });
+            self.parts.len() - 1
+        });
+        let part = &mut self.parts[at];
         let warming = self.batch.div_ceil(4);
         for round in 0..warming + self.batch {
             let (a, b) = if (round + self.session).is_multiple_of(2) {
@@ -101,8 +128,8 @@ impl Rounds {
                 (ours()?, b)
             };
             if round >= warming {
-                self.ours.push(a.as_secs_f64());
-                self.floor.push(b.as_secs_f64());
+                part.ours.push(a.as_secs_f64());
+                part.floor.push(b.as_secs_f64());
             }
         }
         Ok(())
@@ -115,5 +142,12 @@ impl Summary {
         sorted.sort_by(f64::total_cmp);
         let at = |quarter: usize| sorted[(sorted.len() - 1) * quarter / 4];
         Summary { median: at(2), low: at(1), high: at(3) }
+    }
+
+    /// The geometric mean of each figure: that of the medians' ratios is the ratio of the medians' means.
+    fn mean(all: impl ExactSizeIterator<Item = Summary> + Clone) -> Self {
+        let count = all.len() as f64;
+        let mean = |figure: fn(&Summary) -> f64| (all.clone().map(|s| figure(&s).ln()).sum::<f64>() / count).exp();
+        Summary { median: mean(|s| s.median), low: mean(|s| s.low), high: mean(|s| s.high) }
     }
 }

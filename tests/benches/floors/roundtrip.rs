@@ -17,7 +17,7 @@
 use crate::{
     Bench, Benchmark,
     measure::Rounds,
-    report::Unit,
+    report::{Bound, Unit},
     saxpy::{BareSaxpyArguments, LOCAL, Quad, SAXPY, Saxpy},
 };
 use anyhow::{Result, ensure};
@@ -33,8 +33,9 @@ pub const ROUNDTRIP: Benchmark = Benchmark {
     name: "unified_roundtrip",
     unit: Unit::Ms,
     steps: 1,
-    bound: Some(0.8),
+    bound: Some(Bound::Ratio(0.8)),
     batch: 5,
+    sessions: 10,
     session: |bench, rounds| roundtrip(bench, rounds, Data::InVecs),
 };
 

@@ -5,7 +5,11 @@
 //! submission before it looks at a buffer, records again or drops anything.
 #![allow(unsafe_code)]
 
-use crate::{Bench, Benchmark, measure::Rounds, report::Unit};
+use crate::{
+    Bench, Benchmark,
+    measure::Rounds,
+    report::{Bound, Unit},
+};
 use anyhow::{Context, Result, ensure};
 use bytemuck::{Pod, Zeroable};
 use gpu_allocator::MemoryLocation;
@@ -53,8 +57,15 @@ pub struct BareSaxpyArguments {
 }
 
 /// Device time of one saxpy over 16 Mi floats.
-pub const SAXPY_OVER_BARE: Benchmark =
-    Benchmark { name: "saxpy_over_bare", unit: Unit::Ms, steps: 1, bound: Some(1.05), batch: 6, session: saxpy };
+pub const SAXPY_OVER_BARE: Benchmark = Benchmark {
+    name: "saxpy_over_bare",
+    unit: Unit::Ms,
+    steps: 1,
+    bound: Some(Bound::Ratio(1.05)),
+    batch: 6,
+    sessions: 10,
+    session: saxpy,
+};
 
 fn saxpy(bench: &Bench, rounds: &mut Rounds) -> Result<()> {
     let mut floor = BareSaxpy::new(&bench.device)?;

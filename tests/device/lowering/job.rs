@@ -23,6 +23,14 @@ impl Id {
             Id::Probe(probe) => probe.case(),
         }
     }
+
+    /// What a case leaves that cannot run as it is.
+    pub fn expected(&self, case: &Case) -> Option<Vec<u8>> {
+        match self {
+            Id::Probe(probe) => probe.expected(case),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Id {
@@ -83,6 +91,8 @@ pub struct Job {
     pub dump: bool,
     /// Run it; otherwise only lower and validate.
     pub run: bool,
+    /// Under the validation layer, if the tests are.
+    pub layer: bool,
 }
 
 impl Job {
@@ -96,6 +106,7 @@ impl Job {
             stop_early: false,
             dump: false,
             run: true,
+            layer: true,
         }
     }
 }

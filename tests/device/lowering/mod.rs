@@ -14,6 +14,7 @@ mod image;
 mod job;
 mod mutants;
 mod notices;
+mod outside;
 mod probes;
 mod range;
 mod runner;
@@ -40,5 +41,6 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    [notices::tests(), corpus::tests(), generated::tests(), mutants::tests()].into_iter().flatten().collect()
+    let tests = [notices::tests(), outside::tests(), corpus::tests(), generated::tests(), mutants::tests()];
+    tests.into_iter().flatten().collect()
 }

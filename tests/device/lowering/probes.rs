@@ -12,6 +12,8 @@ pub enum Probe {
     Circle,
     /// Follows a list that leads to where nothing is mapped.
     Wild,
+    /// Starts at this address, outside the heap, where lowering puts a page of zeros.
+    Outside(u64),
     /// Needs a capability that no compute device has.
     Incapable,
     /// Changes nothing.
@@ -58,10 +60,19 @@ impl Probe {
                 image[..8].fill(0);
                 (head, total) = (0, HEAP);
             }
+            Probe::Outside(address) => (head, total) = (address, HEAP + 4),
             _ => total = HEAP + 4,
         }
         let arguments = [&head.to_le_bytes()[..], &total.to_le_bytes(), &most.to_le_bytes()].concat();
         let groups = if self == Probe::Circle { [65_535, 65_535, 1] } else { [1, 1, 1] };
         Case { name: format!("{self:?}"), words, image, arguments, groups }
+    }
+    /// What it leaves, if it cannot run as it is.
+    pub fn expected(self, case: &Case) -> Option<Vec<u8>> {
+        let Probe::Outside(_) = self else { return None };
+        // The list's only node is zero: no next one, and a sum of zero.
+        let mut image = case.image.clone();
+        image[4..8].fill(0);
+        Some(image)
     }
 }

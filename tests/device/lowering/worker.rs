@@ -22,7 +22,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
         mpsc::{self, RecvTimeoutError},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 use vksvm_tests::bare::Device;
@@ -69,15 +69,17 @@ pub fn serve() {
     }
 }
 
-/// A worker, seen from the tests. Its process is started when there is something to do, and again after its death.
+/// A worker, seen from the tests: a process with the validation layer as the tests have it, and one without. Each is started when
+/// there is something to do, and again after its death.
 #[derive(Default)]
-pub struct Worker(Option<Process>);
+pub struct Worker([Option<Process>; 2]);
 
 struct Process {
     child: Child,
     input: Option<ChildStdin>,
     lines: mpsc::Receiver<String>,
     errors: Arc<Mutex<VecDeque<String>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -97,7 +99,8 @@ impl Worker {
     }
 
     fn ask(&mut self, job: &Job) -> Outcome {
-        let process = self.0.get_or_insert_with(Process::start);
+        let slot = &mut self.0[usize::from(job.layer)];
+        let process = slot.get_or_insert_with(|| Process::start(job.layer));
         let mut at = Way::Plain;
         let outcome = process.ask(job, &mut at);
         let ended = match &outcome {
@@ -106,15 +109,18 @@ impl Worker {
             Err(_) => true,
         };
         if ended {
-            self.0 = None;
+            *slot = None;
         }
         outcome.unwrap_or_else(|text| Outcome::wrong(Kind::Crashed, at, text))
     }
 }
 
 impl Process {
-    fn start() -> Self {
+    fn start(layer: bool) -> Self {
         let mut command = child::command(PART);
+        if !layer {
+            command.env("VKSVM_VALIDATION", "0");
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the test program can be started again");
         let (send, lines) = mpsc::channel();
@@ -122,7 +128,7 @@ impl Process {
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         let errors = Arc::<Mutex<VecDeque<String>>>::default();
         let (kept, stderr) = (errors.clone(), BufReader::new(child.stderr.take().expect("a pipe")));
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.push_back(line);
@@ -132,7 +138,7 @@ impl Process {
             }
         });
         let input = child.stdin.take();
-        Process { child, input, lines, errors }
+        Process { child, input, lines, errors, reader: Some(reader) }
     }
 
     /// The outcome, or how the process ended.
@@ -151,6 +157,8 @@ impl Process {
                 },
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+                    // Nobody holds the pipe's other end any more.
+                    let _ = self.reader.take().map(JoinHandle::join);
                     return Err(format!("the process ended: {status}{}", self.complaints()));
                 }
                 Err(RecvTimeoutError::Timeout) => {
