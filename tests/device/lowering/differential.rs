@@ -71,6 +71,9 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
                     let text = "the module changes nothing, so it tests nothing".into();
                     wrongs.push(Wrong { kind: Kind::Failed, way: Way::Plain, text });
                 }
+                if matches!(job.lowering, Lowering::Right) {
+                    wrongs.extend(misjudged(job, &case, &plain));
+                }
                 for l in &lowered {
                     if job.stop_early && !wrongs.is_empty() {
                         break;
@@ -175,6 +178,15 @@ fn execute(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way, words: &[u
         return Err(wrong(Kind::Stray, format!("written: {}", strays.join("; "))));
     }
     Ok(image)
+}
+
+/// What the driver made of the module as it is, against an evaluation on the CPU where there is one.
+fn misjudged(job: &Job, case: &Case, plain: &[u8]) -> Option<Wrong> {
+    let text = match job.id.evaluated(case)? {
+        Ok(right) => compare(case, Way::Plain, &right, plain)?.text.replace("plain", "by evaluation"),
+        Err(reason) => format!("cannot be evaluated: {reason}"),
+    };
+    Some(Wrong { kind: Kind::Driver, way: Way::Plain, text })
 }
 
 /// The first byte that differs, in words.
