@@ -15,7 +15,7 @@ pub enum Kind {
     Matrix { column: u32, count: u32 },
     Array { element: u32, count: u32 },
     Struct { members: Vec<u32> },
-    Pointer { bytes: usize, class: StorageClass, pointee: u32 },
+    Pointer { bytes: usize, pointee: u32 },
 }
 
 #[derive(Default)]
@@ -128,10 +128,7 @@ impl Module {
             }
             Op::TypeRuntimeArray => Kind::Array { element: at(0)?, count: 0 },
             Op::TypeStruct => Kind::Struct { members: instruction.operands.iter().map(number).collect() },
-            Op::TypePointer => {
-                let Operand::StorageClass(class) = instruction.operands[0] else { return Err("a pointer".into()) };
-                Kind::Pointer { bytes: 8, class, pointee: at(1)? }
-            }
+            Op::TypePointer => Kind::Pointer { bytes: 8, pointee: at(1)? },
             Op::TypeFunction => return Ok(()),
             Op::Constant | Op::SpecConstant => {
                 let ty = instruction.result_type.ok_or("a constant without type")?;

@@ -187,7 +187,10 @@ impl Writer<'_> {
         debug_assert_eq!(self.body.scope.len(), at_head);
         if let (Some((id, operand)), Some((first, how))) = (pointer, carried) {
             let current = self.body.scope[outer].clone();
+            // Mesa 25.0 can lose a pointer that a loop does not change any more after its first turn, the loop unrolled.
+            self.body.varying = Some(turn);
             self.body.code.0[operand] = self.next_turn(picks, id, &first, &current, how);
+            self.body.varying = None;
         }
         let one = self.u32(1);
         self.body.code.put(Op::IAdd, &[word, next, turn, one]);

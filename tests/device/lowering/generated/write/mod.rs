@@ -80,6 +80,8 @@ struct Body {
     index: u32,
     /// A zero that the compiler does not know.
     zero: u32,
+    /// A value that each turn of a loop changes, for values that must do so too.
+    varying: Option<u32>,
     /// Functions below this one can be called.
     callable: usize,
     /// The block that it returns a pointer to.
