@@ -10,8 +10,8 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_VALIDATION`) and the
-/// device.
+/// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_TRANSLATION`,
+/// `VKSVM_VALIDATION`) and the device.
 ///
 /// ```no_run
 /// let svm = vksvm::Svm::builder().device("llvmpipe").heap_size(4 << 30).open()?;
@@ -54,11 +54,11 @@ impl SvmBuilder {
         self
     }
 
-    /// How shaders get from unified to device addresses. Default: what the device needs. One that is not needed makes kernels
+    /// How shaders get from unified to device addresses. Overrides `VKSVM_TRANSLATION`. Without it, what the device needs. One that is not needed makes kernels
     /// slower and is for trying kernels out: on a device whose addresses equal the host's it shows the device another
     /// view of a memfd's memory, so that they do not.
     pub fn translation(mut self, translation: Translation) -> Self {
-        self.config.translation = translation;
+        self.config.translation = Ok(translation);
         self
     }
 
@@ -128,6 +128,8 @@ pub(crate) struct Seam {
     shown: Option<Shown>,
     #[cfg(feature = "seam")]
     keep_pages: bool,
+    #[cfg(feature = "seam")]
+    broken: Option<vksvm_spirv::Broken>,
 }
 
 impl Seam {
@@ -154,6 +156,14 @@ impl Seam {
         return self.keep_pages;
         #[cfg(not(feature = "seam"))]
         false
+    }
+
+    /// How kernels are lowered for this translation.
+    pub fn lowering(&self, translation: vksvm_spirv::Translation) -> vksvm_spirv::Options {
+        let options = vksvm_spirv::Options::new(translation);
+        #[cfg(feature = "seam")]
+        let options = vksvm_spirv::Options { broken: self.broken, ..options };
+        options
     }
 
     pub fn queue(&self, device: Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> {
@@ -184,6 +194,12 @@ impl SvmBuilder {
     /// so that what is timed on it are no page faults.
     pub fn keep_freed_pages(mut self) -> Self {
         self.seam.keep_pages = true;
+        self
+    }
+
+    /// Has lowering do something wrong.
+    pub fn break_lowering(mut self, broken: vksvm_spirv::Broken) -> Self {
+        self.seam.broken = Some(broken);
         self
     }
 

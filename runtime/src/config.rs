@@ -51,12 +51,26 @@ impl Translation {
     }
 }
 
+impl std::str::FromStr for Translation {
+    type Err = Error;
+
+    /// From its [`name`](Translation::name).
+    fn from_str(text: &str) -> Result<Self> {
+        use Translation::{Auto, Identity, Offset, Table};
+        [Auto, Identity, Offset, Table].into_iter().find(|t| t.name() == text).ok_or_else(|| Error::BadOption {
+            option: "translation",
+            reason: format!("'{text}' is none of auto, identity, offset, table"),
+        })
+    }
+}
+
 /// Options as they are in force: built by `SvmBuilder`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub device: Option<String>,
     pub placement: Placement,
-    pub translation: Translation,
+    /// An error where the environment names one that there is not.
+    pub translation: Result<Translation>,
     pub backing: Option<Backing>,
     pub heap_size: Option<u64>,
     pub segment_size: Option<u64>,
@@ -78,13 +92,13 @@ const SPIN: Duration = Duration::from_micros(50);
 const LAUNCH_LIMIT: Duration = Duration::from_secs(10);
 
 impl Config {
-    /// The defaults, with `VKSVM_DEVICE` and `VKSVM_VALIDATION` applied.
+    /// The defaults, with `VKSVM_DEVICE`, `VKSVM_TRANSLATION` and `VKSVM_VALIDATION` applied.
     pub fn from_env() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
         Config {
             device: var("VKSVM_DEVICE"),
             placement: Placement::Auto,
-            translation: Translation::Auto,
+            translation: var("VKSVM_TRANSLATION").map_or(Ok(Translation::Auto), |name| name.parse()),
             backing: None,
             heap_size: None,
             segment_size: None,
@@ -107,6 +121,7 @@ impl Config {
         if self.segment_size.is_some_and(|size| size == 0 || size % crate::BLOCK as u64 != 0) {
             return bad("segment_size", "a segment is a multiple of 2 MiB, at least one");
         }
+        self.translation.clone()?;
         if self.launch_limit == Some(Duration::ZERO) {
             return bad("launch_limit", "must be longer than zero, or None for no limit");
         }

@@ -22,6 +22,8 @@ const PARTS: &[(&str, Duration, fn())] = &[
     ("open", LIMIT, crate::selection::open_and_say),
     ("push_until_exhausted", LIMIT, crate::heap::system::push_until_exhausted),
     ("fork", LIMIT, crate::heap::system::fork_and_touch),
+    (crate::translation::hidden::PART, LIMIT, crate::translation::hidden::run),
+    (crate::translation::astray::PART, LIMIT, crate::translation::astray::run),
     (lowering::worker::PART, LONG, lowering::worker::serve),
 ];
 

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use vksvm::{
-    Error, Kernel, Launch, Result, Svm, SvmVec,
+    Error, Kernel, Launch, Result, Svm, SvmBuilder, SvmVec, Translation,
     seam::{Call, Failures, VkResult},
 };
 
@@ -60,8 +60,12 @@ fn is_of(error: &Error, call: Call, result: VkResult) -> bool {
 }
 
 fn open(failures: &Arc<Failures>) -> Result<Svm> {
+    builder(failures).open()
+}
+
+fn builder(failures: &Arc<Failures>) -> SvmBuilder {
     // Without polling the number of calls does not depend on the machine's speed.
-    Svm::builder().heap_size(64 << 20).segment_size(2 << 20).spin(Duration::ZERO).failures(failures).open()
+    Svm::builder().heap_size(64 << 20).segment_size(2 << 20).spin(Duration::ZERO).failures(failures)
 }
 
 struct Kernels {
@@ -214,6 +218,15 @@ fn list(counts: &BTreeMap<&'static str, (Call, u64)>) -> String {
 /// Opening and loading, with each call failing at each of its occurrences.
 fn each_call_fails_once_while_opening() -> std::result::Result<(), Ignored> {
     needs_cpu_device()?;
+    // With an alias and a table, and with all segments imported at once, there are more calls to fail.
+    for translation in [Translation::Identity, Translation::Offset, Translation::Table] {
+        while_opening(translation);
+    }
+    Ok(())
+}
+
+fn while_opening(translation: Translation) {
+    let open = |failures: &Arc<Failures>| builder(failures).translation(translation).segment_size(32 << 20).open();
     let dry = Failures::new();
     let counts = counted(&dry, || {
         let svm = open(&dry).expect("open");
@@ -244,9 +257,10 @@ fn each_call_fails_once_while_opening() -> std::result::Result<(), Ignored> {
             }
         }
     }
-    println!("  {injected} failures while opening: {}", list(&counts));
+    println!("  {injected} failures while opening with {}: {}", translation.name(), list(&counts));
     assert!(injected >= 3 * 15, "{injected}");
-    Ok(())
+    let maps = counts.contains_key(Call::MapMemory.name());
+    assert_eq!(maps, translation == Translation::Table, "only the table is mapped");
 }
 
 fn saw_of(error: &Error) {

@@ -15,6 +15,7 @@ mod log;
 mod lowering;
 mod plan;
 mod selection;
+mod translation;
 mod ui;
 mod validation;
 mod variants;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         plan::tests(),
         launch::tests(),
         heap::tests(),
+        translation::tests(),
         input::tests(),
         failures::tests(),
         lowering::tests(),

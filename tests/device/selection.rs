@@ -30,7 +30,9 @@ pub fn open_and_say() {
         rustix::process::setrlimit(rustix::process::Resource::As, limit).expect("setrlimit");
     }
     match Svm::builder().heap_size(1 << 40).open() {
-        Ok(svm) => println!("opened '{}'", svm.capabilities().device),
+        Ok(svm) => {
+            println!("opened '{}', translation {}", svm.capabilities().device, svm.capabilities().translation.name())
+        }
         Err(error) => println!("{error:?}: {error}"),
     }
 }

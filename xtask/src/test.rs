@@ -38,8 +38,8 @@ enum Work {
     Command(Cmd),
     /// A command whose output has `cargo test`'s closing lines; with none of them it has failed.
     Tests(Cmd),
-    /// All workloads, with JSON lines that are checked.
-    Workloads(Mesa),
+    /// All workloads, with this translation, and JSON lines that are checked.
+    Workloads(Mesa, &'static str),
     /// A check of our own, which says what it looked at.
     Check(fn() -> Result<String>),
 }
@@ -111,7 +111,8 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
         step(&format!("device-{}", mesa.name), Work::Tests(tests));
     }
     for mesa in mesas {
-        step(&format!("workloads-{}", mesa.name), Work::Workloads(mesa.clone()));
+        step(&format!("workloads-{}", mesa.name), Work::Workloads(mesa.clone(), "auto"));
+        step(&format!("workloads-table-{}", mesa.name), Work::Workloads(mesa.clone(), "table"));
     }
     step("package", Work::Check(|| package::check(&crate::root(), &crate::target())));
     step("manifest", Work::Check(|| manifest::check(&crate::root())));
@@ -130,7 +131,7 @@ impl Step {
         match &self.work {
             Work::Command(cmd) => cmd.run().map(|()| String::new()),
             Work::Tests(cmd) => judge(cmd.run_seen()?, tally),
-            Work::Workloads(mesa) => check_workloads(mesa),
+            Work::Workloads(mesa, translation) => check_workloads(mesa, translation),
             Work::Check(check) => check(),
         }
     }
@@ -138,7 +139,7 @@ impl Step {
     fn line(&self) -> Option<String> {
         match &self.work {
             Work::Command(cmd) | Work::Tests(cmd) => Some(cmd.to_string()),
-            Work::Workloads(mesa) => Some(workloads(mesa).to_string()),
+            Work::Workloads(mesa, translation) => Some(workloads(mesa, translation).to_string()),
             Work::Check(_) => None,
         }
     }
@@ -157,15 +158,15 @@ fn judge(ended: Ended, tally: &mut Tally) -> Result<String> {
     if ran.passed == 0 { bail!("it ran no test") } else { Ok(ran.to_string()) }
 }
 
-fn workloads(mesa: &Mesa) -> Cmd {
-    samples(mesa).args(WORKLOADS).arg("--json").limit(TESTS)
+fn workloads(mesa: &Mesa, translation: &str) -> Cmd {
+    samples(mesa).args(WORKLOADS).args(["--translation", translation, "--json"]).limit(TESTS)
 }
 
-fn check_workloads(mesa: &Mesa) -> Result<String> {
+fn check_workloads(mesa: &Mesa, translation: &str) -> Result<String> {
     println!("{mesa}");
     let expected: BTreeSet<String> = verified::listed(&samples(mesa).arg("list").limit(BUILD).output()?);
-    let ended = workloads(mesa).run_seen()?.check()?;
-    let count = verified::check(&ended.stdout, "unified", &expected)?;
+    let ended = workloads(mesa, translation).run_seen()?.check()?;
+    let count = verified::check(&ended.stdout, "unified", translation, &expected)?;
     Ok(format!("{count} workloads verified"))
 }
 
@@ -209,6 +210,8 @@ mod tests {
         assert!(line("device-system").starts_with("VKSVM_VALIDATION=1 cargo test"), "{}", line("device-system"));
         assert!(line("device-newer").starts_with("VKSVM_VALIDATION=1 VK_DRIVER_FILES=/icd cargo test"));
         assert!(line("workloads-newer").contains("VK_DRIVER_FILES=/icd"));
+        assert!(line("workloads-table-newer").contains("VK_DRIVER_FILES=/icd"));
+        assert!(line("workloads-table-system").ends_with("--translation table --json"));
     }
 
     #[test]

@@ -10,12 +10,13 @@ use serde::Deserialize;
 struct Line {
     workload: String,
     placement: String,
+    translation: String,
     verified: bool,
 }
 
-/// An error unless `output` has one verified line in `placement` for each of `expected`, and no other line. Returns
-/// how many there are.
-pub fn check(output: &str, placement: &str, expected: &BTreeSet<String>) -> Result<usize> {
+/// An error unless `output` has one verified line in `placement`, with `translation` unless that is `auto`, for each of
+/// `expected`, and no other line. Returns how many there are.
+pub fn check(output: &str, placement: &str, translation: &str, expected: &BTreeSet<String>) -> Result<usize> {
     if expected.is_empty() {
         bail!("no workload is listed, so nothing was verified");
     }
@@ -27,6 +28,9 @@ pub fn check(output: &str, placement: &str, expected: &BTreeSet<String>) -> Resu
         }
         if line.placement != placement {
             bail!("workload {} ran in placement {}, not {placement}", line.workload, line.placement);
+        }
+        if translation != "auto" && line.translation != translation {
+            bail!("workload {} ran with translation {}, not {translation}", line.workload, line.translation);
         }
         if !seen.insert(line.workload.clone()) {
             bail!("workload {} is reported twice", line.workload);
@@ -50,18 +54,19 @@ pub fn listed(output: &str) -> BTreeSet<String> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "{\"workload\":\"saxpy\",\"placement\":\"unified\",\"verified\":true,\"wall_us\":3}\n\
-                        {\"workload\":\"cg\",\"placement\":\"unified\",\"verified\":true}\n";
+    const GOOD: &str = "{\"workload\":\"saxpy\",\"placement\":\"unified\",\"translation\":\"table\",\"verified\":true,\"wall_us\":3}\n\
+                        {\"workload\":\"cg\",\"placement\":\"unified\",\"translation\":\"table\",\"verified\":true}\n";
 
     const LIST: &str = "saxpy      y = a x + y\n           sizes in elements: 1 / 2\n\ncg\n";
 
     fn fails(output: &str) -> String {
-        check(output, "unified", &listed(LIST)).unwrap_err().to_string()
+        check(output, "unified", "table", &listed(LIST)).unwrap_err().to_string()
     }
 
     #[test]
     fn all_verified() {
-        assert_eq!(check(GOOD, "unified", &listed(LIST)).unwrap(), 2);
+        assert_eq!(check(GOOD, "unified", "table", &listed(LIST)).unwrap(), 2);
+        assert_eq!(check(GOOD, "unified", "auto", &listed(LIST)).unwrap(), 2);
     }
 
     #[test]
@@ -69,14 +74,18 @@ mod tests {
         assert!(fails(&GOOD.replace("true,\"wall", "false,\"wall")).contains("saxpy was not verified"));
         assert!(fails(&GOOD.replace("\"verified\":true}", "\"x\":1}")).contains("not a line of results"));
         assert!(
-            fails(&GOOD.replace("\"unified\",\"verified\":true}", "\"discrete\",\"verified\":true}"))
-                .contains("discrete")
+            fails(&GOOD.replace(
+                "\"unified\",\"translation\":\"table\",\"verified\":true}",
+                "\"discrete\",\"translation\":\"table\",\"verified\":true}"
+            ))
+            .contains("discrete")
         );
+        assert!(fails(&GOOD.replace("\"table\"", "\"identity\"")).contains("identity, not table"));
         assert!(fails(&format!("{GOOD}{GOOD}")).contains("twice"));
         assert!(fails(GOOD.lines().next().unwrap()).contains("not reported: [cg]"));
         assert!(fails(&GOOD.replace("cg", "new")).contains("not listed: [new]"));
         assert!(fails(&format!("{GOOD}panicked at\n")).contains("panicked at"));
         assert!(fails("").contains("[cg, saxpy]"));
-        assert!(check("", "unified", &BTreeSet::new()).is_err());
+        assert!(check("", "unified", "auto", &BTreeSet::new()).is_err());
     }
 }

@@ -1,4 +1,4 @@
-// The same base accessed with different alignments in different branches and after them: no sharing of what only one made.
+// The same address accessed with different alignments in different branches: what one branch promises is no truth in the other.
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "corpus.glsl"
@@ -9,18 +9,27 @@ layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Middle { dve
 
 void main() {
     if (me() >= args.n) return;
-    uint64_t address = input_at(4, 16 * (hash(me()) & 0xff0));
+    bool tight = (hash(me()) & 64) != 0;
+    bool loose = (hash(me()) & 128) != 0;
+    uint64_t address = input_at(4, 16 * (hash(me()) & 0xff0)) + (tight ? 0 : 4);
+    uint64_t other = input_at(6, 16 * (hash(me() + 256) & 0xff0)) + (loose ? 12 : 0);
     uint64_t to = own(2);
-    if ((hash(me()) & 64) != 0) {
+    // The tight branch comes first here and last below: whichever is looked at before the other.
+    if (tight) {
         Tight(to).v = Tight(address).v;
-        if ((hash(me()) & 128) != 0) Loose(to).tail[0] = Loose(address).tail[1];
-    } else if ((hash(me()) & 256) != 0) {
-        Loose(to).v = Loose(address + 4).v;
-        Middle(to).tail[1] = 3;
+        if ((hash(me()) & 256) != 0) Loose(to).tail[0] = Loose(address).tail[1];
     } else {
-        Middle(to).v = Middle(address + 8).v;
+        Loose(to).v = Loose(address).v;
+        Loose(to).tail[0] = Loose(address).tail[3];
     }
-    Words(to + 32).v[0] = Words(address).v[0];
-    Words(to + 32).v[1] = Tight(address).tail[2];
-    Words(to + 32).v[2] = Middle(address).tail[3];
+    if (loose) {
+        Loose(to + 32).v = Loose(other).v;
+        Loose(to + 32).tail[1] = 3;
+    } else {
+        Middle(to + 32).v = Middle(other).v;
+        Tight(to + 32).tail[1] = Tight(other).tail[0];
+    }
+    Words(to + 64).v[0] = Words(address).v[0];
+    Words(to + 64).v[1] = Loose(address).tail[2];
+    Words(to + 64).v[2] = Loose(other).tail[3];
 }

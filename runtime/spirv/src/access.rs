@@ -2,14 +2,14 @@
 //! page, and accesses each part at its own device address.
 
 use crate::{
-    address::{Addresses, Piece, Site},
+    address::{Addresses, Piece, Site, Span},
     broken::Broken,
     emit::Emitter,
     error::Result,
     memory::MemoryOperands,
     module::Module,
-    place::{BaseId, MatrixLayout, NO_MATRIX_LAYOUT, Place},
-    types::{Qualifiers, Type, Types},
+    place::{BaseId, NO_MATRIX_LAYOUT, Place},
+    types::{MatrixLayout, Qualifiers, Type, Types},
 };
 use rspirv::spirv::{Capability, Op};
 
@@ -30,6 +30,8 @@ pub(crate) struct Memory {
     matrix: Option<MatrixLayout>,
     component_stride: Option<u32>,
     qualifiers: Qualifiers,
+    /// What serves the lookups of all of its parts.
+    span: Option<Span>,
     /// Whether it is part of something larger, so that its value is put together with others.
     part: bool,
 }
@@ -37,7 +39,19 @@ pub(crate) struct Memory {
 impl Memory {
     pub fn new(site: Site, place: &Place, align: u32, operands: MemoryOperands) -> Self {
         let Place { base, offset, ty, matrix, component_stride, qualifiers, .. } = *place;
-        Memory { site, base, offset, align, operands, ty, matrix, component_stride, qualifiers, part: false }
+        Memory {
+            site,
+            base,
+            offset,
+            align,
+            operands,
+            ty,
+            matrix,
+            component_stride,
+            qualifiers,
+            span: None,
+            part: false,
+        }
     }
 
     /// The type of what lies there.
@@ -66,6 +80,16 @@ struct Constituent {
 }
 
 impl Rewrite<'_, '_> {
+    /// Finds out whether two lookups can serve all parts of `memory`.
+    pub fn spanned(&self, memory: Memory) -> Memory {
+        if self.types.leaves(memory.ty).is_none_or(|leaves| leaves > MAX_LEAVES) || memory.component_stride.is_some() {
+            return memory;
+        }
+        let extent = self.types.extent(self.module, memory.ty, memory.matrix);
+        let span = extent.and_then(|bytes| self.addresses.span(memory.piece(), bytes));
+        Memory { span, ..memory }
+    }
+
     /// Emits what loads `memory`; the last instruction's result is `result`, if that is given.
     pub fn load(&mut self, memory: Memory, result: Option<u32>) -> Result<u32> {
         match self.out.shape(memory.ty) {
@@ -193,7 +217,7 @@ impl Rewrite<'_, '_> {
                     };
                     let options = self.addresses.options;
                     let offset = if options.breaks(Broken::FirstMemberOffset) { 0 } else { offset };
-                    let matrix = MatrixLayout::of(member, options);
+                    let matrix = member.matrix();
                     let qualifiers = memory.qualifiers.and(member.qualifiers);
                     let memory = Memory { matrix, qualifiers, ..self.part(memory, offset.into(), *ty) };
                     Ok(Constituent { memory, index })
@@ -302,12 +326,19 @@ impl Rewrite<'_, '_> {
                 _ => {}
             }
         }
-        Ok(Memory { align: memory.align.max(bytes), ..memory })
+        if memory.align >= bytes {
+            return Ok(memory);
+        }
+        // A span is no more aligned than its access declares.
+        Ok(Memory { align: bytes, span: None, ..memory })
     }
 
     /// Emits the device pointer to `memory`, as what it is in the module: with its member's qualifiers.
     pub fn pointer(&mut self, memory: Memory) -> u32 {
-        let address = self.addresses.device(self.out, memory.site, memory.piece());
+        let address = match memory.span {
+            Some(span) => self.addresses.device_in(self.out, memory.site, span, memory.piece()),
+            None => self.addresses.device(self.out, memory.site, memory.piece()),
+        };
         self.out.seek(memory.site.index);
         let leaf = self.out.pointer_type(memory.ty);
         if memory.qualifiers.is_empty() || self.addresses.options.breaks(Broken::DropQualifiers) {

@@ -5,17 +5,21 @@
 //! everything in it. Its size is an alignment that the module declares for an access that is executed whenever the
 //! translation is used. Looking up a page never faults, whatever the address: a translation may therefore be computed
 //! earlier than its access, outside a loop in which it does not change.
+//!
+//! A *span* is what a large access of little alignment touches. It straddles one page border at most, so two lookups serve
+//! all of its parts; each part finds out which of the two is its own.
 
 use crate::{
     broken::Broken,
     emit::Emitter,
     flow::Flow,
+    lookup,
     module::Module,
-    options::{MIRRORED_BITS, Options, Translation},
+    options::{Options, Translation},
     place::{Base, BaseId, Places},
     scope::Scope,
 };
-use rspirv::spirv::{MemoryAccess, Op};
+use rspirv::spirv::Op;
 
 /// A value that is computed once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +30,31 @@ pub(crate) enum Key {
     Wide(u32),
     /// The device address of the window of `1 << log` bytes at `start` bytes from a base.
     Window { base: BaseId, start: u64, log: u32 },
+    /// Of a span.
+    Span { span: Span, value: SpanValue },
     /// Not a value: the binary logarithm of the largest power of two that a base is known to be a multiple of.
     Alignment(BaseId),
+}
+
+/// Memory of at most a page's size, which lies in two pages at most: `bytes` bytes at `start` from a base, at a multiple
+/// of `1 << log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Span {
+    base: BaseId,
+    start: u64,
+    bytes: u64,
+    log: u32,
+}
+
+/// What is computed for a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SpanValue {
+    /// The device address of the page that it starts in.
+    First,
+    /// The device address of the page that it ends in, less a page's size: what goes past the first page is in it.
+    Last,
+    /// How far into its page it starts.
+    Inside,
 }
 
 /// Where an access is.
@@ -119,39 +146,79 @@ impl Addresses<'_, '_> {
         self.seek(out, site, block);
         let address = out.add_constant(address, start);
         let device = self.translate(out, address, log);
-        self.lookups += 1;
         self.known.set(key, depth, device);
         device
     }
 
-    /// Emits the lookup of `address`, a window of `1 << log` bytes.
-    fn translate(&self, out: &mut Emitter<'_>, address: u32, log: u32) -> u32 {
+    /// Emits the translation of a window of `1 << log` bytes at `address`.
+    fn translate(&mut self, out: &mut Emitter<'_>, address: u32, log: u32) -> u32 {
+        let page = self.page(out, address);
+        let inside = self.inside(out, address, log);
         let ulong = out.int_type(64);
-        let (shift, page) = match self.options.translation {
-            Translation::Table(table) => {
-                let page = shifted(out, Op::ShiftRightLogical, address, table.page_shift);
-                let pages = table.pages - u64::from(self.options.breaks(Broken::ShortHeap));
-                let page = if self.options.breaks(Broken::NoBoundsCheck) { page } else { clamp(out, page, pages) };
-                (table.page_shift, entry_at(out, table.entries, page))
-            }
-            Translation::Mirrored(tables) => {
-                let leaf_bits = tables.page_shift + tables.leaf_shift;
-                let root = shifted(out, Op::ShiftRightLogical, address, leaf_bits);
-                let root = clamp(out, root, 1 << (MIRRORED_BITS - leaf_bits));
-                let leaf = entry_at(out, tables.root, root);
-                let page = shifted(out, Op::ShiftRightLogical, address, tables.page_shift);
-                let mask = out.constant(64, (1 << tables.leaf_shift) - 1);
-                let page = out.value(Op::BitwiseAnd, ulong, [page, mask]);
-                let page = shifted(out, Op::ShiftLeftLogical, page, 3);
-                let entry = out.value(Op::IAdd, ulong, [leaf, page]);
-                (tables.page_shift, load_entry(out, entry))
-            }
-            Translation::Identity | Translation::Offset(_) => return address,
-        };
-        let log = if self.options.breaks(Broken::NoAlignmentMask) { 0 } else { log };
-        let mask = out.constant(64, (1 << shift) - (1 << log));
-        let inside = out.value(Op::BitwiseAnd, ulong, [address, mask]);
         out.value(Op::IAdd, ulong, [page, inside])
+    }
+
+    /// Emits the lookup of the page that has `address`.
+    fn page(&mut self, out: &mut Emitter<'_>, address: u32) -> u32 {
+        self.lookups += 1;
+        lookup::page(out, self.options, address)
+    }
+
+    /// Emits how far into its page `address` is, rounded down to a multiple of `1 << log`.
+    fn inside(&self, out: &mut Emitter<'_>, address: u32, log: u32) -> u32 {
+        let log = if self.options.breaks(Broken::NoAlignmentMask) { 0 } else { log };
+        let mask = out.constant(64, self.page_size().unwrap_or(0).wrapping_sub(1 << log));
+        let ulong = out.int_type(64);
+        out.value(Op::BitwiseAnd, ulong, [address, mask])
+    }
+
+    /// The span of `bytes` bytes from a piece on, where two lookups serve all that lies in it and windows would need
+    /// more.
+    pub fn span(&self, piece: Piece, bytes: u64) -> Option<Span> {
+        let page = self.page_size()?;
+        let (start, log) = self.window_of(piece, page);
+        let log = if start == piece.offset { log } else { piece.align.trailing_zeros().min(page.trailing_zeros()) };
+        (bytes > 2 << log && bytes <= page).then_some(Span { base: piece.base, start: piece.offset, bytes, log })
+    }
+
+    /// The device address of a piece of a span that is itself no longer than its alignment.
+    pub fn device_in(&mut self, out: &mut Emitter<'_>, site: Site, span: Span, piece: Piece) -> u32 {
+        let Some(page) = self.page_size() else { return self.device(out, site, piece) };
+        let [low, high, inside] = self.span_values(out, site, span, page);
+        out.seek(site.index);
+        let (ulong, boolean) = (out.int_type(64), out.bool_type());
+        let delta = piece.offset.wrapping_sub(span.start);
+        if delta == 0 {
+            return out.value(Op::IAdd, ulong, [low, inside]);
+        }
+        let inside = out.add_constant(inside, delta);
+        let size = out.constant(64, page);
+        let first = out.value(Op::SLessThan, boolean, [inside, size]);
+        let (low, high) = if self.options.breaks(Broken::SpansSwapped) { (high, low) } else { (low, high) };
+        let page = out.value(Op::Select, ulong, [first, low, high]);
+        out.value(Op::IAdd, ulong, [page, inside])
+    }
+
+    /// A span's first page, its last page less a page's size, and how far into the first page it starts.
+    fn span_values(&mut self, out: &mut Emitter<'_>, site: Site, span: Span, page: u64) -> [u32; 3] {
+        let block = self.earliest(site.block, self.defined(span.base));
+        let depth = self.flow.blocks[block].depth;
+        let keys = [SpanValue::First, SpanValue::Last, SpanValue::Inside].map(|value| Key::Span { span, value });
+        let known = keys.map(|key| self.known.get(key, depth));
+        if let [Some(low), Some(high), Some(inside)] = known {
+            return [low, high, inside];
+        }
+        let address = self.base(out, Site { block, ..site }, span.base);
+        self.seek(out, site, block);
+        let first = out.add_constant(address, span.start);
+        let last = out.add_constant(first, span.bytes - 1);
+        let low = self.page(out, first);
+        let high = self.page(out, last);
+        let values = [low, out.add_constant(high, page.wrapping_neg()), self.inside(out, first, span.log)];
+        for (key, value) in keys.into_iter().zip(values) {
+            self.known.set(key, depth, value);
+        }
+        values
     }
 
     /// The integer that a base is; less the heap's base in the table form, plus the offset in the offset form.
@@ -164,11 +231,11 @@ impl Addresses<'_, '_> {
         let site = Site { block, ..site };
         let ulong = out.int_type(64);
         let value = match self.places.base(base) {
-            Base::Root { pointer } => {
+            Base::Root { value } => {
                 self.seek(out, site, block);
-                let integer = match self.made_from(pointer, ulong) {
-                    Some(integer) => integer,
-                    None => out.value(Op::ConvertPtrToU, ulong, [pointer]),
+                let integer = match self.module.type_of(value) == ulong {
+                    true => value,
+                    false => out.value(Op::ConvertPtrToU, ulong, [value]),
                 };
                 let bias = match self.options.translation {
                     Translation::Offset(offset) => offset.0,
@@ -210,13 +277,6 @@ impl Addresses<'_, '_> {
         value
     }
 
-    /// The integer of type `ulong` that a pointer was converted from.
-    fn made_from(&self, pointer: u32, ulong: u32) -> Option<u32> {
-        let made = self.module.def(pointer).filter(|inst| inst.op == Op::ConvertUToPtr)?;
-        let integer = *self.module.uses(made).first()?;
-        (self.module.type_of(integer) == ulong).then_some(integer)
-    }
-
     /// Goes to where a value for `site` is computed in `block`.
     fn seek(&self, out: &mut Emitter<'_>, site: Site, block: usize) {
         let here = self.flow.block_of(site.index) == block;
@@ -238,7 +298,7 @@ impl Addresses<'_, '_> {
     /// The last of the blocks that define what a base depends on.
     fn defined(&self, base: BaseId) -> usize {
         match self.places.base(base) {
-            Base::Root { pointer } => self.defined_by(pointer),
+            Base::Root { value } => self.defined_by(value),
             Base::Step { from, index, .. } => {
                 let (a, b) = (self.defined(from), self.defined_by(index));
                 if self.flow.blocks[a].depth > self.flow.blocks[b].depth { a } else { b }
@@ -250,32 +310,4 @@ impl Addresses<'_, '_> {
     fn defined_by(&self, id: u32) -> usize {
         self.module.index_of(id).map_or(0, |index| self.flow.block_of(index))
     }
-}
-
-fn shifted(out: &mut Emitter<'_>, op: Op, value: u32, by: u32) -> u32 {
-    let by = out.constant(32, u64::from(by));
-    let ulong = out.int_type(64);
-    out.value(op, ulong, [value, by])
-}
-
-/// The smaller of `value`, which was shifted right and so is no negative number either way, and `most`. Signed, because
-/// CPUs compare 64-bit vectors so.
-fn clamp(out: &mut Emitter<'_>, value: u32, most: u64) -> u32 {
-    let (most, boolean, ulong) = (out.constant(64, most), out.bool_type(), out.int_type(64));
-    let inside = out.value(Op::SLessThan, boolean, [value, most]);
-    out.value(Op::Select, ulong, [inside, value, most])
-}
-
-/// Loads the number at `index` of the table at `table`.
-fn entry_at(out: &mut Emitter<'_>, table: u64, index: u32) -> u32 {
-    let offset = shifted(out, Op::ShiftLeftLogical, index, 3);
-    let address = out.add_constant(offset, table);
-    load_entry(out, address)
-}
-
-fn load_entry(out: &mut Emitter<'_>, address: u32) -> u32 {
-    let ulong = out.int_type(64);
-    let pointer_type = out.pointer_type(ulong);
-    let pointer = out.value(Op::ConvertUToPtr, pointer_type, [address]);
-    out.value(Op::Load, ulong, [pointer, MemoryAccess::ALIGNED.bits(), 8])
 }

@@ -68,6 +68,8 @@ broken! {
     ForgetNothing,
     /// Values are computed before a loop in which what they depend on changes.
     HoistAll,
+    /// What goes past the first page of two is looked for in the first, and the other way round.
+    SpansSwapped,
     /// The qualifiers of members are dropped.
     DropQualifiers,
     /// Memory operands but for the alignment are dropped.

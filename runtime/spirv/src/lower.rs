@@ -38,7 +38,7 @@ use std::ops::Range;
 pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
     options.check()?;
     let module = Module::parse(words)?;
-    let types = Types::of(&module)?;
+    let types = Types::of(&module, *options)?;
     if options.translation == Translation::Identity {
         let facts = facts(&module, &types, *options)?;
         return Ok(Lowered { words: module.words().to_vec(), facts });
@@ -182,6 +182,10 @@ fn replace(
     let index = dereference.index;
     let inst = &module.insts[index];
     rewrite.out.remove(index);
+    let memory = match dereference.kind {
+        Kind::Atomic { .. } => memory,
+        _ => rewrite.spanned(memory),
+    };
     match dereference.kind {
         Kind::Load => {
             rewrite.load(memory, Some(inst.id))?;
@@ -257,12 +261,11 @@ fn remove_unused_chains(
 ) {
     let chain = |index: usize| {
         let inst = &module.insts[index];
-        is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id)
+        is_chain(inst.op) && types.pointee(inst.ty).is_some() && !places.is_root(inst.id) && !types.is_in_group(inst.id)
     };
     let chains: Vec<usize> = function.clone().filter(|index| chain(*index)).collect();
     let mut uses: HashMap<u32, usize> = chains.iter().map(|index| (module.insts[*index].id, 0)).collect();
-    let groups = (0..function.start).filter(|index| module.insts[*index].op == Op::GroupDecorate);
-    for index in function.clone().chain(groups) {
+    for index in function {
         let inst = &module.insts[index];
         let used = module.uses(inst);
         // What was replaced no longer uses its pointers; a stored value may be a pointer, too, and stays.

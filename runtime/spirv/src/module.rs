@@ -70,6 +70,7 @@ impl<'w> Module<'w> {
         module.define()?;
         module.check_uses()?;
         module.find_functions()?;
+        module.check_locals()?;
         Ok(module)
     }
 
@@ -88,13 +89,16 @@ impl<'w> Module<'w> {
 
     fn check_uses(&self) -> Result<()> {
         for inst in &self.insts {
-            // What a stripped module still names or decorates is nobody's concern.
-            if matches!(inst.op, Op::Name | Op::MemberName) {
-                continue;
-            }
             let ty = (inst.ty != 0).then_some(inst.ty);
-            if let Some(id) = self.uses(inst).iter().copied().chain(ty).find(|id| self.def(*id).is_none()) {
+            // A module may still name what was stripped from it.
+            let names = matches!(inst.op, Op::Name | Op::MemberName);
+            let unknown = |id: &u32| if names { *id >= self.bound() } else { self.def(*id).is_none() };
+            if let Some(id) = self.uses(inst).iter().copied().chain(ty).find(unknown) {
                 return invalid(format!("{} uses %{id}, which is not defined", inst.describe()));
+            }
+            // Types have no type.
+            if ty.is_some_and(|ty| self.type_of(ty) != 0) {
+                return invalid(format!("{} has the type %{}, which is none", inst.describe(), inst.ty));
             }
         }
         Ok(())
@@ -118,6 +122,28 @@ impl<'w> Module<'w> {
             Some(_) => invalid("its last function has no end: it is truncated"),
             None => Ok(()),
         }
+    }
+
+    /// What a function defines is used by its own instructions only, but for names and decorations.
+    fn check_locals(&self) -> Result<()> {
+        let Some(first) = self.functions.first() else { return Ok(()) };
+        let mut functions = self.functions.iter().peekable();
+        for (index, inst) in self.insts.iter().enumerate() {
+            while functions.next_if(|function| function.end <= index).is_some() {}
+            let own = functions.peek().filter(|function| function.contains(&index));
+            if own.is_none() && is_about_ids(inst.op) {
+                continue;
+            }
+            let foreign = |id: &u32| {
+                self.index_of(*id).is_some_and(|at| {
+                    at >= first.start && self.insts[at].op != Op::Function && !own.is_some_and(|own| own.contains(&at))
+                })
+            };
+            if let Some(id) = self.uses(inst).iter().copied().find(foreign) {
+                return invalid(format!("{} uses %{id}, which is of another function", inst.describe()));
+            }
+        }
+        Ok(())
     }
 
     /// All ids are below this.
@@ -199,6 +225,11 @@ impl Inst {
             id => format!("Op{:?} %{id}", self.op),
         }
     }
+}
+
+/// Whether an instruction says something about ids wherever they are defined.
+fn is_about_ids(op: Op) -> bool {
+    matches!(op, Op::Name | Op::MemberName | Op::Decorate | Op::DecorateId | Op::DecorateString | Op::GroupDecorate)
 }
 
 fn in_byte_order(words: &[u32]) -> Result<Cow<'_, [u32]>> {

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     module::{Module, invalid},
     options::Options,
-    types::{Member, Qualifiers, Type, Types},
+    types::{MatrixLayout, Qualifiers, Type, Types},
 };
 use rspirv::spirv::Op;
 use rustc_hash::FxHashMap as HashMap;
@@ -18,8 +18,8 @@ const MAX_STEPS: u32 = 16;
 /// An address but for a constant: a pointer value, or another such address plus an index times a stride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Base {
-    /// A pointer value that is no access chain.
-    Root { pointer: u32 },
+    /// A pointer that is no access chain, or the unsigned 64-bit integer that one was made from.
+    Root { value: u32 },
     /// `from + index * stride`, the index sign-extended.
     Step { from: BaseId, index: u32, stride: u32 },
 }
@@ -27,21 +27,6 @@ pub(crate) enum Base {
 /// A [`Base`] in [`Places`]; equal ones are equal addresses wherever both can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BaseId(u32);
-
-/// How the matrices of a struct's member are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MatrixLayout {
-    pub stride: u32,
-    pub row_major: bool,
-}
-
-impl MatrixLayout {
-    pub fn of(member: Member, options: Options) -> Option<Self> {
-        let stride = if options.breaks(Broken::IgnoreMatrixStride) { 16 } else { member.matrix_stride? };
-        let row_major = member.row_major && !options.breaks(Broken::IgnoreRowMajor);
-        Some(MatrixLayout { stride, row_major })
-    }
-}
 
 /// What a pointer points to.
 #[derive(Clone, Copy, Debug)]
@@ -83,16 +68,20 @@ impl Places {
         if let Some(place) = self.chains.get(&pointer) {
             return place.clone();
         }
+        if module.def(pointer).is_some_and(|inst| is_chain(inst.op)) {
+            return invalid(format!("%{pointer} is used before its definition"));
+        }
         let Some(ty) = types.pointee(module.type_of(pointer)) else {
             return invalid(format!("%{pointer} is no pointer to memory with a physical address"));
         };
         let block = matches!(types.get(ty), Type::Struct).then_some((ty, None));
-        Ok(Place { block, ..self.root(pointer, ty) })
+        let (value, offset) = origin(types, module, pointer);
+        Ok(Place { block, offset, ..self.root(value, ty) })
     }
 
     /// Whether a pointer is one that other places start from.
     pub fn is_root(&self, pointer: u32) -> bool {
-        self.ids.contains_key(&Base::Root { pointer })
+        self.ids.contains_key(&Base::Root { value: pointer })
     }
 
     /// Follows an access chain, which is at `index`.
@@ -106,9 +95,6 @@ impl Places {
         let [from, indexes @ ..] = module.uses(inst) else {
             return invalid(format!("{} has no base", inst.describe()));
         };
-        if module.def(*from).is_some_and(|base| is_chain(base.op)) && !self.chains.contains_key(from) {
-            return invalid(format!("{} is before its base %{from}", inst.describe()));
-        }
         let mut place = self.of(types, module, *from)?;
         let mut indexes = indexes.iter();
         if walks(inst.op)
@@ -120,7 +106,7 @@ impl Places {
                 let reason = "the type of its base has no ArrayStride: decorate the pointer type";
                 return Err(module.unsupported(index, reason));
             };
-            self.step(types, &mut place, *element, stride);
+            self.step(types, module, &mut place, *element, stride)?;
         }
         for &at in indexes {
             self.enter(types, module, index, &mut place, at)?;
@@ -135,8 +121,8 @@ impl Places {
         Ok(place)
     }
 
-    fn root(&mut self, pointer: u32, ty: u32) -> Place {
-        let base = self.intern(Base::Root { pointer }, 0);
+    fn root(&mut self, value: u32, ty: u32) -> Place {
+        let base = self.intern(Base::Root { value }, 0);
         let qualifiers = Qualifiers::default();
         Place { base, offset: 0, ty, matrix: None, component_stride: None, qualifiers, block: None }
     }
@@ -148,14 +134,18 @@ impl Places {
         })
     }
 
-    fn step(&mut self, types: &Types, place: &mut Place, index: u32, stride: u32) {
+    fn step(&mut self, types: &Types, module: &Module<'_>, place: &mut Place, index: u32, stride: u32) -> Result<()> {
         match types.constant(index) {
             Some(value) => place.offset = place.offset.wrapping_add((value as u64).wrapping_mul(u64::from(stride))),
+            None if !matches!(types.get(module.type_of(index)), Type::Int { .. }) => {
+                return invalid(format!("%{index} is an index, but no integer"));
+            }
             None => {
                 let steps = self.bases[place.base.0 as usize].1 + 1;
                 place.base = self.intern(Base::Step { from: place.base, index, stride }, steps);
             }
         }
+        Ok(())
     }
 
     /// Goes to a constituent of what `place` is.
@@ -173,7 +163,7 @@ impl Places {
                     return unsupported("a struct on its way has a member without Offset");
                 };
                 place.offset = place.offset.wrapping_add(u64::from(offset));
-                place.matrix = MatrixLayout::of(member, self.options);
+                place.matrix = member.matrix();
                 place.qualifiers = place.qualifiers.and(member.qualifiers);
                 if let Some((block, None)) = place.block {
                     place.block = Some((block, Some(number as u32)));
@@ -184,7 +174,7 @@ impl Places {
                 let Some(stride) = types.array_stride(place.ty) else {
                     return unsupported("an array on its way has no ArrayStride");
                 };
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 place.ty = element;
             }
             Type::Matrix { column, .. } => {
@@ -198,18 +188,49 @@ impl Places {
                     }
                     _ => (layout.stride, None),
                 };
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 (place.ty, place.component_stride) = (column, gap);
             }
             Type::Vector { component, .. } => {
                 let stride = place.component_stride.or(types.bytes(component)).unwrap_or(0);
-                self.step(types, place, index, stride);
+                self.step(types, module, place, index, stride)?;
                 (place.ty, place.component_stride) = (component, None);
             }
             _ => return invalid(format!("%{index} selects a part of %{}, which has none", place.ty)),
         }
         Ok(())
     }
+}
+
+/// Conversions and additions to follow from a pointer to what it is made from.
+const MAX_ORIGIN: usize = 16;
+
+/// The value that a pointer was made from by conversions and additions of constants, and the sum of those: casts of one
+/// address, as many compilers make them for each access, share their translations.
+fn origin(types: &Types, module: &Module<'_>, pointer: u32) -> (u32, u64) {
+    let (mut value, mut offset) = (pointer, 0u64);
+    let address = |id: u32| {
+        let ty = module.type_of(id);
+        types.pointee(ty).is_some()
+            || module.def(ty).is_some_and(|inst| inst.op == Op::TypeInt && module.operands(inst) == [64, 0])
+    };
+    for _ in 0..MAX_ORIGIN {
+        let Some(inst) = module.def(value) else { break };
+        let (from, added) = match (inst.op, module.uses(inst)) {
+            (Op::ConvertUToPtr | Op::ConvertPtrToU | Op::Bitcast | Op::CopyObject, [from]) => (*from, 0),
+            (Op::IAdd, [a, b]) => match (types.constant(*a), types.constant(*b)) {
+                (_, Some(constant)) => (*a, constant as u64),
+                (Some(constant), None) => (*b, constant as u64),
+                (None, None) => break,
+            },
+            _ => break,
+        };
+        if !address(value) || !address(from) {
+            break;
+        }
+        (value, offset) = (from, offset.wrapping_add(added));
+    }
+    (value, offset)
 }
 
 /// Why a matrix cannot be accessed.

@@ -1,11 +1,13 @@
 //! The types of a module and how they are laid out in memory.
 
 use crate::{
+    broken::Broken,
     error::Result,
     module::{Module, invalid},
+    options::Options,
 };
 use rspirv::spirv::{Decoration, Op, StorageClass};
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// Nesting of types beyond which a module is refused; Vulkan's limit for structs.
 const MAX_NESTING: u32 = 255;
@@ -77,13 +79,28 @@ impl Qualifiers {
     }
 }
 
+/// How the matrices of a struct's member are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MatrixLayout {
+    /// Bytes between its columns, or its rows if it is row-major.
+    pub stride: u32,
+    pub row_major: bool,
+}
+
 /// How a struct's member is laid out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Member {
     pub offset: Option<u32>,
-    pub matrix_stride: Option<u32>,
-    pub row_major: bool,
+    matrix_stride: Option<u32>,
+    row_major: bool,
     pub qualifiers: Qualifiers,
+}
+
+impl Member {
+    /// The layout of matrices in it.
+    pub fn matrix(&self) -> Option<MatrixLayout> {
+        self.matrix_stride.map(|stride| MatrixLayout { stride, row_major: self.row_major })
+    }
 }
 
 /// All types and layouts, and the integer constants that index them.
@@ -92,6 +109,8 @@ pub(crate) struct Types {
     types: HashMap<u32, Entry>,
     members: HashMap<(u32, u32), Member>,
     array_strides: HashMap<u32, u32>,
+    /// Decorated together with others.
+    grouped: HashSet<u32>,
     /// Sign-extended. Specialization constants are not among them.
     constants: HashMap<u32, i64>,
 }
@@ -105,9 +124,15 @@ struct Entry {
 }
 
 impl Types {
-    pub fn of(module: &Module<'_>) -> Result<Self> {
+    pub fn of(module: &Module<'_>, options: Options) -> Result<Self> {
         let mut types = Types::default();
         types.decorations(module);
+        for member in types.members.values_mut() {
+            member.row_major &= !options.breaks(Broken::IgnoreRowMajor);
+            if options.breaks(Broken::IgnoreMatrixStride) {
+                member.matrix_stride = member.matrix_stride.and(Some(16));
+            }
+        }
         let globals = module.functions.first().map_or(module.insts.len(), |function| function.start);
         for index in 0..globals {
             types.declare(module, index)?;
@@ -142,6 +167,11 @@ impl Types {
         self.array_strides.get(&ty).copied()
     }
 
+    /// Whether an id is decorated in one instruction with others, so that it cannot go without them.
+    pub fn is_in_group(&self, id: u32) -> bool {
+        self.grouped.contains(&id)
+    }
+
     /// An integer constant's value.
     pub fn constant(&self, id: u32) -> Option<i64> {
         self.constants.get(&id).copied()
@@ -154,6 +184,36 @@ impl Types {
             Type::Pointer { class: StorageClass::PhysicalStorageBuffer, .. } => Some(8),
             Type::Vector { component, count } => Some(self.bytes(component)? * count),
             _ => None,
+        }
+    }
+
+    /// Bytes from the first to the last byte of a value of this type, whose matrices are laid out like this; `None` if the
+    /// module does not say. Only for types with few [`leaves`](Self::leaves): it visits all of them.
+    pub fn extent(&self, module: &Module<'_>, ty: u32, matrix: Option<MatrixLayout>) -> Option<u64> {
+        let array = |length: u64, stride: u32, element: u64| {
+            length.checked_sub(1)?.checked_mul(u64::from(stride))?.checked_add(element)
+        };
+        match self.get(ty) {
+            Type::Int { .. } | Type::Float { .. } | Type::Pointer { .. } | Type::Vector { .. } => {
+                self.bytes(ty).map(u64::from)
+            }
+            Type::Matrix { column, count } => {
+                let Type::Vector { component, count: rows } = self.get(column) else { return None };
+                let (vectors, length) = if matrix?.row_major { (rows, count) } else { (count, rows) };
+                array(vectors.into(), matrix?.stride, u64::from(self.bytes(component)? * length))
+            }
+            Type::Array { element, length } => {
+                array(length?, self.array_stride(ty)?, self.extent(module, element, matrix)?)
+            }
+            Type::Struct => {
+                let members = (0u32..).zip(module.operands(module.def(ty)?));
+                let ends = members.map(|(index, of)| {
+                    let member = self.member(ty, index);
+                    self.extent(module, *of, member.matrix())?.checked_add(u64::from(member.offset?))
+                });
+                ends.into_iter().try_fold(0, |most: u64, end| Some(most.max(end?)))
+            }
+            Type::RuntimeArray { .. } | Type::Other => None,
         }
     }
 
@@ -239,11 +299,13 @@ impl Types {
                 }
                 of(of_what).map(|n| n * u64::from(count))
             }
-            Type::Array { element, length } => of(element).zip(length).map(|(n, len)| n.saturating_mul(len)),
+            // At least one, so that types with few leaves are small however they are nested.
+            Type::Array { element, length } => of(element).zip(length).map(|(n, len)| n.saturating_mul(len).max(1)),
             Type::RuntimeArray { element } => of(element).and(None),
             Type::Struct => {
                 let members: Vec<_> = module.operands(inst).iter().map(|member| of(*member)).collect();
-                members.into_iter().try_fold(0, |sum: u64, n| Some(sum.saturating_add(n?)))
+                let sum = members.into_iter().try_fold(0, |sum: u64, n| Some(sum.saturating_add(n?)));
+                sum.map(|sum| sum.max(1))
             }
             Type::Other => None,
         };
@@ -274,6 +336,7 @@ impl Types {
                     self.decorate_member(*target, *member, decoration);
                 }
                 (Op::GroupDecorate, [group, targets @ ..]) => {
+                    self.grouped.extend(targets);
                     for decoration in groups.get(group).cloned().unwrap_or_default() {
                         targets.iter().for_each(|target| self.decorate(*target, decoration));
                     }

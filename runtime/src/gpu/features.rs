@@ -72,9 +72,15 @@ const REQUIRED: &[(&str, Switch)] = &[
     ("scalarBlockLayout", |f| &mut f.v12.scalar_block_layout),
 ];
 
-/// Capabilities of every compute device that passes the requirements. Matrix and Int64 follow from the features.
-const ALWAYS: &[Capability] =
-    &[Capability::Shader, Capability::Matrix, Capability::Int64, Capability::PhysicalStorageBufferAddresses];
+/// Capabilities of every compute device that passes the requirements. Matrix and Int64 follow from the features,
+/// ShaderNonUniform from Vulkan 1.2.
+const ALWAYS: &[Capability] = &[
+    Capability::Shader,
+    Capability::Matrix,
+    Capability::Int64,
+    Capability::PhysicalStorageBufferAddresses,
+    Capability::ShaderNonUniform,
+];
 
 /// Capabilities of subgroup operations, each with the flag that the device reports.
 const SUBGROUP: &[(Capability, vk::SubgroupFeatureFlags)] = &[

@@ -107,16 +107,18 @@ impl Table {
             .push_next(&mut address);
         // SAFETY: the type is one of the device's, and the size is what the buffer needs.
         table.memory = device.calls.run(Call::AllocateMemory, || unsafe { device.raw.allocate_memory(&info, None) })?;
-        // SAFETY: both belong to this device, neither is bound yet.
-        device
-            .calls
-            .run(Call::BindBufferMemory, || unsafe { device.raw.bind_buffer_memory(table.buffer, table.memory, 0) })?;
+        device.calls.run(Call::BindBufferMemory, || {
+            // SAFETY: both belong to this device, neither is bound yet.
+            unsafe { device.raw.bind_buffer_memory(table.buffer, table.memory, 0) }
+        })?;
         // SAFETY: the memory is host-visible and not mapped yet; freeing it unmaps it.
         let start = device.calls.run(Call::MapMemory, || unsafe {
             device.raw.map_memory(table.memory, 0, vk::WHOLE_SIZE, vk::MemoryMapFlags::empty())
         })?;
-        // SAFETY: the null page follows the entries inside the buffer, and nobody else knows the memory yet.
-        unsafe { start.cast::<u8>().add(null).write_bytes(0, PAGE) };
+        // SAFETY: the null page follows the entries inside the buffer, which is mapped as a whole.
+        let null_page = unsafe { start.cast::<u8>().add(null) };
+        // SAFETY: it has a page's bytes, and nobody else knows the memory yet.
+        unsafe { null_page.write_bytes(0, PAGE) };
         table.entries = start.cast_const().cast();
         let info = vk::BufferDeviceAddressInfo::default().buffer(table.buffer);
         // SAFETY: the buffer has the address usage and is bound.

@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub queue: Arc<Queue>,
     pub timers: Arc<Timers>,
     pub unified: Unified,
+    /// How kernels are lowered; `None` where they run untouched.
+    pub lowering: Option<vksvm_spirv::Options>,
     heap: Heap,
     pub device: Arc<Device>,
     capabilities: Capabilities,
@@ -139,7 +141,7 @@ impl Inner {
         };
         let len = round(config.heap_size.unwrap_or_else(|| total_memory() as u64));
         let (translation, why) =
-            choose_translation(config.translation, &findings, len.div_ceil(segment), &device.info.name)?;
+            choose_translation(config.translation.clone()?, &findings, len.div_ceil(segment), &device.info.name)?;
         let mapping = Mapping::new(len, BLOCK, findings.backing)?;
         let runtime = mapping.runtime_base() as u64;
         let options = HeapOptions {
@@ -162,12 +164,14 @@ impl Inner {
             segment,
             len,
         );
+        let lowering = unified.lowering().map(|translation| seam.lowering(translation));
         registry::add(heap.span());
         Ok(Inner {
             reaper: Some(Reaper::start(&queue).inspect_err(|_| registry::remove(heap.span()))?),
             queue,
             timers: Timers::new(&device),
             unified,
+            lowering,
             heap,
             device,
             capabilities,
@@ -255,7 +259,8 @@ fn probe(config: &Config, device: &Arc<Device>, shown: Shown) -> Result<(Finding
         let found = match probe_unified(device, backing, shown) {
             // Translating equal addresses would show nothing: the alias's differ.
             Ok(findings)
-                if findings.identity() && matches!(config.translation, Translation::Offset | Translation::Table) =>
+                if findings.identity()
+                    && matches!(config.translation, Ok(Translation::Offset | Translation::Table)) =>
             {
                 probe_unified(device, backing, Shown::Runtime).map(|findings| (findings, Shown::Runtime))
             }

@@ -18,7 +18,6 @@ use crate::{
 };
 use rspirv::spirv::{Capability, Op};
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
-use vksvm_spirv::Options;
 
 /// A kernel that is ready to be launched with arguments `A`. Clones share it; `Send` and `Sync`; keep it in a struct
 /// as `Kernel<Saxpy<'static>>`.
@@ -191,10 +190,10 @@ fn drop_capability(words: &mut Vec<u32>, capability: Capability) {
 /// Has the kernel translate its addresses, where this `Svm` needs that. What was checked on the module as it came stays true: its
 /// interface is left alone, and capabilities that it needs more are checked here.
 fn lower(svm: &Svm, kernel: &str, words: Vec<u32>) -> Result<Vec<u32>> {
-    let Some(translation) = svm.0.unified.lowering() else {
+    let Some(options) = &svm.0.lowering else {
         return Ok(words);
     };
-    let lowered = vksvm_spirv::lower(&words, &Options::new(translation)).map_err(|error| not_lowered(kernel, error))?;
+    let lowered = vksvm_spirv::lower(&words, options).map_err(|error| not_lowered(kernel, error))?;
     let device = &svm.0.device;
     let more = lowered.facts.capabilities_added.iter();
     let missing: Vec<_> = more.filter(|c| !device.allows(**c)).map(|c| format!("capability {c:?}")).collect();

@@ -5,6 +5,7 @@
 
 mod allocations;
 mod launches;
+mod lower_speed;
 mod measure;
 mod report;
 mod roundtrip;
@@ -70,6 +71,7 @@ const BENCHMARKS: &[Benchmark] = &[
     saxpy::SAXPY_OVER_BARE,
     translate::TABLE,
     translate::OFFSET,
+    lower_speed::LOWER_SPEED,
 ];
 
 fn main() -> Result<()> {

@@ -68,6 +68,8 @@ impl Row {
     fn verdict(&self) -> &'static str {
         let within = match self.benchmark.bound {
             None => return "reported",
+            // Noise that swallowed a side leaves no ratio.
+            _ if !self.ratio().is_normal() => false,
             Some(Bound::Ratio(bound)) => self.ratio() <= bound,
             Some(Bound::Figure(bound)) => self.figure(self.pair.ours.median) <= bound,
         };

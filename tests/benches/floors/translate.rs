@@ -13,7 +13,7 @@
 mod corpus;
 
 use crate::{
-    Bench, Benchmark,
+    Benchmark,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -30,7 +30,7 @@ pub const TABLE: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.6)),
     batch: 3,
     sessions: 5,
-    session: |bench, rounds| session(bench, rounds, Translation::Table),
+    session: |_, rounds| session(rounds, Translation::Table),
 };
 
 /// Offset form.
@@ -41,17 +41,17 @@ pub const OFFSET: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.05)),
     batch: 3,
     sessions: 5,
-    session: |bench, rounds| session(bench, rounds, Translation::Offset),
+    session: |_, rounds| session(rounds, Translation::Offset),
 };
 
-fn session(bench: &Bench, rounds: &mut Rounds, translation: Translation) -> Result<()> {
+fn session(rounds: &mut Rounds, translation: Translation) -> Result<()> {
     let open = |translation| Svm::builder().translation(translation).keep_freed_pages().open();
     let translated = open(translation)?;
     let floor = open(Translation::Identity)?;
     for workload in &ALL {
         rounds.interleave_part(workload.name, || run(workload, &translated), || run(workload, &floor))?;
     }
-    corpus::session(&bench.device, rounds, translation)
+    corpus::session(rounds, translation)
 }
 
 /// The device's time for a run of medium size, whose result is checked.

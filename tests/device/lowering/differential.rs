@@ -4,19 +4,21 @@ use super::{
     case::{Case, HEAP},
     dump::Dump,
     job::{Job, Kind, Lowering, Outcome, Wrong},
+    laws,
     range::POISON,
     runner::{Ran, Runner, Stuck, dump},
     validity,
     ways::{GAP, Way},
+    words::{capabilities, leave_loops},
 };
-use rspirv::spirv::{Capability, Op};
+use rspirv::spirv::Capability;
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 use vksvm::seam::validation_messages;
-use vksvm_spirv::{Error, Options, Translation};
+use vksvm_spirv::Error;
 
 /// A way, and the words that it runs.
 struct Lowered {
@@ -29,8 +31,9 @@ struct Lowered {
 /// # Safety
 /// None is asked for: modules pass spirv-val before they run, and a worker's process has nothing to lose.
 pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -> Outcome {
-    let case = job.id.case();
+    let mut case = job.id.case();
     case.check();
+    leave_loops(&mut case.words);
     if let Some(reason) = lacking(runner, &case.words) {
         return Outcome::Skipped(reason);
     }
@@ -46,9 +49,7 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
     if lowered.is_empty() && wrongs.is_empty() {
         return Outcome::Unaffected;
     }
-    if matches!(job.lowering, Lowering::Right) {
-        wrongs.extend(laws(&case, &lowered));
-    }
+    wrongs.extend(laws(runner, job, &case, &lowered));
     let checks: Vec<_> = lowered.iter().map(|l| (l.way, validity::start(&l.words))).collect();
     let invalid: Vec<_> = checks.into_iter().filter_map(|(way, check)| Some((way, check.finish().err()?))).collect();
     lowered.retain(|l| !invalid.iter().any(|(way, _)| *way == l.way));
@@ -56,47 +57,63 @@ pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -
     if let Some(reason) = lowered.first().and_then(|l| lacking(runner, &l.words)) {
         return Outcome::Skipped(format!("lowered, it {reason}"));
     }
+    let mut images = vec![];
     if job.run && (wrongs.is_empty() || !job.stop_early) {
-        let plain = match job.id.expected(&case) {
-            Some(image) => Ok(image),
-            None => {
-                started(Way::Plain);
-                execute(runner, job, &case, Way::Plain, &case.words)
-            }
-        };
-        match plain {
-            Err(wrong) => wrongs.push(wrong),
-            Ok(plain) => {
-                if plain == case.image {
-                    let text = "the module changes nothing, so it tests nothing".into();
-                    wrongs.push(Wrong { kind: Kind::Failed, way: Way::Plain, text });
-                }
-                if matches!(job.lowering, Lowering::Right) {
-                    wrongs.extend(misjudged(job, &case, &plain));
-                }
-                for l in &lowered {
-                    if job.stop_early && !wrongs.is_empty() {
-                        break;
-                    }
-                    started(l.way);
-                    match execute(runner, job, &case, l.way, &l.words) {
-                        Err(wrong) => wrongs.push(wrong),
-                        Ok(image) => wrongs.extend(compare(&case, l.way, &plain, &image)),
-                    }
-                    if wrongs.iter().any(|wrong| wrong.kind == Kind::Stuck) {
-                        break;
-                    }
-                }
-            }
-        }
+        wrongs.extend(run_all(runner, job, &case, &lowered, &mut images, &mut started));
     }
     if job.dump || (job.lowering == Lowering::Right && !job.stop_early && !wrongs.is_empty()) {
-        let place = Dump::new(&job.id).modules(&case.words, lowered.iter().map(|l| (l.way, &l.words[..])));
+        let words = lowered.iter().map(|l| (l.way, &l.words[..]));
+        let place = Dump::new(&job.id).write(&case, words, &images);
         if let Some(wrong) = wrongs.last_mut() {
             wrong.text += &format!("\n    before and after: {place}");
         }
     }
     if wrongs.is_empty() { Outcome::Agrees } else { Outcome::Wrong(wrongs) }
+}
+
+/// Runs the case as it is, or knows what that would leave, then lowered, and compares. `images` gets what each way left.
+fn run_all(
+    runner: &mut Runner<'_>,
+    job: &Job,
+    case: &Case,
+    lowered: &[Lowered],
+    images: &mut Vec<(Way, Vec<u8>)>,
+    started: &mut impl FnMut(Way),
+) -> Vec<Wrong> {
+    let plain = match job.id.expected(case) {
+        Some(image) => image,
+        None => {
+            started(Way::Plain);
+            match execute(runner, job, case, Way::Plain, &case.words) {
+                Ok(image) => image,
+                Err(wrong) => return vec![wrong],
+            }
+        }
+    };
+    let mut wrongs = vec![];
+    if plain == case.image {
+        let text = "the module changes nothing, so it tests nothing".into();
+        wrongs.push(Wrong { kind: Kind::Failed, way: Way::Plain, text });
+    }
+    if matches!(job.lowering, Lowering::Right) {
+        wrongs.extend(misjudged(job, case, &plain));
+    }
+    for l in lowered {
+        let enough = |wrong: &Wrong| job.stop_early || wrong.kind == Kind::Stuck;
+        if wrongs.iter().any(enough) {
+            break;
+        }
+        started(l.way);
+        match execute(runner, job, case, l.way, &l.words) {
+            Err(wrong) => wrongs.push(wrong),
+            Ok(image) => {
+                wrongs.extend(compare(case, l.way, &plain, &image));
+                images.push((l.way, image));
+            }
+        }
+    }
+    images.push((Way::Plain, plain));
+    wrongs
 }
 
 /// The words for a way; none where what is broken makes no difference.
@@ -116,20 +133,19 @@ fn lower(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way) -> Result<Op
     Ok(Some(words))
 }
 
-/// What lowering promises of any module: the identity changes nothing, the same input gives the same words, and a lowered
-/// module is recognised.
-fn laws(case: &Case, lowered: &[Lowered]) -> Vec<Wrong> {
+/// Which promises the words break.
+fn laws(runner: &mut Runner<'_>, job: &Job, case: &Case, lowered: &[Lowered]) -> Vec<Wrong> {
     let mut wrongs = vec![];
-    let mut law = |way, holds: bool, text: &str| {
-        if !holds {
-            wrongs.push(Wrong { kind: Kind::Law, way, text: text.into() });
-        }
-    };
-    let identity = vksvm_spirv::lower(&case.words, &Options::new(Translation::Identity));
-    law(Way::Plain, identity.is_ok_and(|l| l.words == case.words), "the identity changes words, or refuses");
-    if let Some(Lowered { way, words }) = lowered.iter().find(|l| l.way != Way::Plain) {
-        let again = vksvm_spirv::lower(words, &Options::new(Translation::Offset(vksvm_spirv::Offset(64))));
-        law(*way, matches!(again, Err(Error::AlreadyLowered { .. })), "a lowered module is not recognised");
+    for Lowered { way, words } in lowered.iter().filter(|l| l.way != Way::Plain) {
+        let by_lower = || match runner.translation(*way, case.image.len()) {
+            Ok(Some(translation)) if job.lowering == Lowering::Right => laws::broken_by_lower(&case.words, translation),
+            _ => None,
+        };
+        let text = match job.lowering {
+            Lowering::Nothing => None,
+            _ => laws::broken(&case.words, *way, words).or_else(by_lower),
+        };
+        wrongs.extend(text.map(|text| Wrong { kind: Kind::Law, way: *way, text }));
     }
     wrongs
 }
@@ -145,17 +161,6 @@ fn lacking(runner: &Runner<'_>, words: &[u32]) -> Option<String> {
         .map(|number| Capability::from_u32(number).map_or(number.to_string(), |c| format!("{c:?}")))
         .collect();
     (!missing.is_empty()).then(|| format!("needs {}", Vec::from_iter(missing).join(", ")))
-}
-
-/// The capabilities that a module declares, as numbers.
-fn capabilities(words: &[u32]) -> impl Iterator<Item = u32> {
-    let mut at = 5;
-    std::iter::from_fn(move || {
-        let instruction = words.get(at..)?;
-        let (op, len) = (*instruction.first()? & 0xffff, *instruction.first()? >> 16);
-        at += len as usize;
-        (op == Op::Capability as u32).then(|| instruction.get(1).copied()).flatten()
-    })
 }
 
 fn execute(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way, words: &[u32]) -> Result<Vec<u8>, Wrong> {

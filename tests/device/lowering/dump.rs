@@ -1,6 +1,6 @@
 //! Modules before and after lowering, and their disassembly, in files for people.
 
-use super::{job::Id, validity::filter, ways::Way};
+use super::{case::Case, job::Id, validity::filter, ways::Way};
 use std::{fs, path::PathBuf};
 
 /// A directory for a case's files.
@@ -12,14 +12,26 @@ impl Dump {
         Dump(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lowering").join(name))
     }
 
-    /// Writes them and says where, or why not.
-    pub fn modules<'w>(&self, before: &[u32], after: impl Iterator<Item = (Way, &'w [u32])>) -> String {
-        let mut all =
-            [("before".to_string(), before)].into_iter().chain(after.map(|(way, words)| (way.to_string(), words)));
-        let written = fs::create_dir_all(&self.0)
-            .map_err(|error| error.to_string())
-            .and_then(|()| all.try_for_each(|(name, words)| self.module(&name, words)));
-        match written {
+    /// Writes them, and what memory held before and after, and says where, or why not.
+    pub fn write<'w>(
+        &self,
+        case: &Case,
+        lowered: impl Iterator<Item = (Way, &'w [u32])>,
+        images: &[(Way, Vec<u8>)],
+    ) -> String {
+        let image = |name: &str, bytes: &[u8]| {
+            fs::write(self.0.join(format!("{name}.image")), bytes).map_err(|error| error.to_string())
+        };
+        let write = || {
+            fs::create_dir_all(&self.0).map_err(|error| error.to_string())?;
+            self.module("before", &case.words)?;
+            image("before", &case.image)?;
+            for (way, words) in lowered {
+                self.module(&way.to_string(), words)?;
+            }
+            images.iter().try_for_each(|(way, bytes)| image(&way.to_string(), bytes))
+        };
+        match write() {
             Ok(()) => self.0.display().to_string(),
             Err(error) => format!("{}: {error}", self.0.display()),
         }

@@ -31,6 +31,9 @@ pub fn image(seed: u64) -> Vec<u8> {
         at += len;
     }
     let mut image = vec![0; at.next_multiple_of(GRANULE)];
+    // To the end, so that the last page is used, however small; places stay as odd as they are.
+    let slack = (image.len() - at) & !255;
+    places.iter_mut().for_each(|place| *place += slack);
     random.fill(&mut image);
 
     image[..ROOTS * 8].fill(0);

@@ -1,8 +1,22 @@
 //! What is asked of a worker, and what it answers.
 
-use super::{case::Case, corpus, generated, probes, ways::Way};
+use super::{
+    case::Case,
+    corpus, generated,
+    probes::{self, Probe},
+    ways::Way,
+};
 use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use vksvm_spirv::{Broken, Options, Translation};
+
+/// Set, every case runs in every way, which takes some three times as long.
+const ALL_WAYS: &str = "VKSVM_LOWERING_ALL_WAYS";
+
+/// Whether an environment variable asks for something.
+fn is_set(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "0")
+}
 
 /// Where a case comes from. A worker makes it anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +36,34 @@ impl Id {
             Id::Generated(seed, cuts) => generated::case(*seed, cuts),
             Id::Probe(probe) => probe.case(),
         }
+    }
+
+    /// The ways to run it in: the plain one (a second time, in which an order of invocations that shows would differ sooner
+    /// or later), the table with the smallest pages, which notices the most, and in turn the others; all with
+    /// [`ALL_WAYS`].
+    fn ways(&self) -> Vec<Way> {
+        let (first, others) = Way::LOWERED.split_first().expect("there are some");
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        let turn = others[(hasher.finish() % others.len() as u64) as usize];
+        match self {
+            _ if self.needs_table() => Way::LOWERED.iter().filter(|way| **way != Way::Offset).copied().collect(),
+            Id::Probe(_) => [&[Way::Plain], Way::LOWERED].concat(),
+            _ if is_set(ALL_WAYS) => [&[Way::Plain], Way::LOWERED].concat(),
+            Id::Corpus(..) if turn == Way::Offset => vec![Way::Plain, *first, turn],
+            Id::Corpus(..) => vec![Way::Plain, *first, Way::Offset, turn],
+            Id::Generated(..) => vec![Way::Plain, *first, turn],
+        }
+    }
+
+    /// Whether only tables do what it is about: they know what is outside, and round addresses down.
+    fn needs_table(&self) -> bool {
+        matches!(self, Id::Probe(Probe::Outside(_) | Probe::Misaligned))
+    }
+
+    /// Whether the validation layer can look at it.
+    fn takes_layer(&self) -> bool {
+        !matches!(self, Id::Corpus(name, _) if corpus::beyond_layer(name).is_some())
     }
 
     /// What a case must leave, found without the device, or why that cannot be told; nothing where nobody can tell.
@@ -101,18 +143,26 @@ pub struct Job {
 }
 
 impl Job {
-    /// The case lowered as it should be, in all ways.
+    /// The case lowered as it should be, in the ways that it is usually run in.
     pub fn new(id: Id) -> Self {
+        let (ways, layer) = (id.ways(), id.takes_layer());
         Job {
             id,
             lowering: Lowering::Right,
-            ways: Way::LOWERED.to_vec(),
+            ways,
             milliseconds: 20_000,
             stop_early: false,
             dump: false,
             run: true,
-            layer: true,
+            layer,
         }
+    }
+}
+
+impl Job {
+    /// Whether a lowered form can run this case.
+    pub fn allows(&self, way: Way) -> bool {
+        way != Way::Offset || !self.id.needs_table()
     }
 }
 

@@ -12,6 +12,7 @@ mod dump;
 mod generated;
 mod image;
 mod job;
+mod laws;
 mod mutants;
 mod notices;
 mod outside;
@@ -21,6 +22,7 @@ mod runner;
 mod tables;
 mod validity;
 mod ways;
+mod words;
 pub mod worker;
 
 use crate::harness::{Ignored, device};
@@ -41,6 +43,8 @@ fn needs() -> Result<(), Ignored> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    let tests = [notices::tests(), outside::tests(), corpus::tests(), generated::tests(), mutants::tests()];
-    tests.into_iter().flatten().collect()
+    [notices::tests(), outside::tests(), corpus::tests(), generated::tests(), mutants::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -1,27 +1,31 @@
-//! Addresses outside the heap lead to a page of zeros, however wild.
+//! The edges of the heap: its last bytes are inside, addresses outside lead to a page of zeros, however wild, and a misaligned
+//! address never reaches into the next page.
 
 use super::{
     case::HEAP,
     job::{Id, Job, Outcome},
     needs,
     probes::Probe,
-    ways::Way,
-    worker::Worker,
+    worker::spread,
 };
 use crate::harness::{Ignored, tests};
 
-tests![a_wild_address_reads_zeros];
+tests![every_edge];
 
-fn a_wild_address_reads_zeros() -> Result<(), Ignored> {
-    needs()?;
-    let mut worker = Worker::default();
-    let end = HEAP + Probe::Outside(0).case().image.len() as u64;
-    let before = [8, HEAP - 8, HEAP & 0xffff_ffff, HEAP - (1 << 32)];
+/// The cases.
+pub fn ids() -> Vec<Id> {
+    let end = HEAP + Probe::Walk.case().image.len() as u64;
+    let before = [8, HEAP - 16, HEAP & 0xffff_ffff, HEAP - (1 << 32)];
     let after = [end, end + (1 << 32), 1 << 47, (1 << 48) - 8, 1 << 48, HEAP | 1 << 48, HEAP | 1 << 63, u64::MAX - 7];
-    let forms: Vec<_> = Way::LOWERED.iter().filter(|way| !matches!(way, Way::Offset)).copied().collect();
-    for address in before.into_iter().chain(after) {
-        let outcome = worker.judge(&Job { ways: forms.clone(), ..Job::new(Id::Probe(Probe::Outside(address))) });
-        assert_eq!(outcome, Outcome::Agrees, "{address:#x}");
-    }
+    let outside = before.into_iter().chain(after).map(Probe::Outside);
+    [Probe::Walk, Probe::Misaligned].into_iter().chain(outside).map(Id::Probe).collect()
+}
+
+fn every_edge() -> Result<(), Ignored> {
+    needs()?;
+    let ids = ids();
+    let outcomes = spread(ids.len(), |worker, index| worker.judge(&Job::new(ids[index].clone())));
+    let wrong: Vec<_> = ids.iter().zip(&outcomes).filter(|(_, outcome)| **outcome != Outcome::Agrees).collect();
+    assert!(wrong.is_empty(), "{wrong:#x?}");
     Ok(())
 }

@@ -14,6 +14,8 @@ pub enum Probe {
     Wild,
     /// Starts at this address, outside the heap, where lowering puts a page of zeros.
     Outside(u64),
+    /// Starts ten bytes before a page's end, at a node of zeros that lowering rounds down to inside the page.
+    Misaligned,
     /// Needs a capability that no compute device has.
     Incapable,
     /// Changes nothing.
@@ -38,8 +40,10 @@ impl Probe {
             .collect();
         let mut image = vec![0; 2 * GRANULE];
         random.fill(&mut image);
-        let mut places: Vec<_> = (1..image.len() / NODE).map(|slot| slot * NODE).collect();
+        let mut places: Vec<_> = (1..image.len() / NODE - 1).map(|slot| slot * NODE).collect();
         random.shuffle(&mut places);
+        // The heap's last bytes are part of it.
+        places.insert(1, image.len() - NODE);
         places.truncate(NODES);
         let nexts = places[1..].iter().map(|place| HEAP + *place as u64).chain([match self {
             Probe::Circle => HEAP + places[0] as u64,
@@ -60,6 +64,10 @@ impl Probe {
                 image[..8].fill(0);
                 (head, total) = (0, HEAP);
             }
+            Probe::Misaligned => {
+                image[GRANULE - 16..GRANULE].fill(0);
+                (head, total) = (HEAP + GRANULE as u64 - 10, HEAP + 4);
+            }
             Probe::Outside(address) => (head, total) = (address, HEAP + 4),
             _ => total = HEAP + 4,
         }
@@ -69,7 +77,7 @@ impl Probe {
     }
     /// What it leaves, if it cannot run as it is.
     pub fn expected(self, case: &Case) -> Option<Vec<u8>> {
-        let Probe::Outside(_) = self else { return None };
+        let (Probe::Outside(_) | Probe::Misaligned) = self else { return None };
         // The list's only node is zero: no next one, and a sum of zero.
         let mut image = case.image.clone();
         image[4..8].fill(0);

@@ -114,7 +114,7 @@ fn shrinks_to_what_matters() {
 }
 
 fn job(seed: u64, cuts: &[u32]) -> Job {
-    Job { ways: [&[Way::Plain], Way::LOWERED].concat(), ..Job::new(Id::Generated(seed, cuts.to_vec())) }
+    Job::new(Id::Generated(seed, cuts.to_vec()))
 }
 
 fn all_agree_in_every_way() -> Result<(), Ignored> {

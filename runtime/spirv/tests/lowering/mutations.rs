@@ -1,0 +1,95 @@
+//! The corpus with random changes: never a panic, and where the changed module is still valid, so is what comes out.
+
+use std::{env, fs};
+
+use vksvm_spirv::Error;
+
+use crate::{
+    forms::{lowered, translation},
+    modules::{Module, corpus, refused, translations},
+    mutate::{Choices, mutated},
+    spirv_val::validate,
+};
+
+/// How many changed modules a test lowers; the environment variable asks for more.
+const MUTATIONS: &str = "VKSVM_SPIRV_MUTATIONS";
+
+/// The first one's number, to go on elsewhere or to repeat one.
+const FIRST: &str = "VKSVM_SPIRV_FIRST_MUTATION";
+
+fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{variable}: {error}")))
+}
+
+/// Random bytes of a seed (splitmix64).
+fn bytes(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    };
+    (0..16).flat_map(|_| next().to_le_bytes()).collect()
+}
+
+/// Runs `test` on modules with up to `edits` changes, and says which one it was if it panics.
+fn each(modules: &[Module], default: u64, edits: usize, mut test: impl FnMut(&str, &[u32], &mut Choices<'_>)) {
+    let first = number(FIRST, 0);
+    for seed in first..first + number(MUTATIONS, default) {
+        let bytes = bytes(seed);
+        let choices = &mut Choices::new(&bytes);
+        let module = &modules[choices.below(modules.len())];
+        let words = mutated(&module.words, edits, choices);
+        let shown = Shown { name: format!("mutation {seed} of {}", module.name), words };
+        test(&shown.name, &shown.words, choices);
+    }
+}
+
+/// Printed and written to a file if a panic drops it.
+struct Shown {
+    name: String,
+    words: Vec<u32>,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let file = env::temp_dir().join("vksvm-mutation.spv");
+            let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let written =
+                fs::write(&file, bytes).map_or_else(|error| error.to_string(), |()| file.display().to_string());
+            eprintln!("{}: {FIRST}=N {MUTATIONS}=1 repeats it, it is in {written}", self.name);
+        }
+    }
+}
+
+#[test]
+fn never_a_panic() {
+    let modules: Vec<_> = corpus().into_iter().chain(refused()).collect();
+    let mut lowered_too = 0;
+    each(&modules, 20_000, 6, |_, words, choices| {
+        lowered_too += usize::from(lowered(words, translation(choices)).is_some());
+    });
+    // Else the test would show only that nonsense is refused.
+    assert!(lowered_too > 0, "no changed module was lowered");
+}
+
+#[test]
+fn valid_stays_valid() {
+    let (modules, forms) = (corpus(), translations());
+    let (mut valid, mut wrong) = (0, vec![]);
+    each(&modules, 400, 2, |name, words, choices| {
+        let Some(lowered) = lowered(words, forms[choices.below(forms.len())].1) else { return };
+        if validate(words).is_ok() {
+            valid += 1;
+            wrong.extend(validate(&lowered.words).err().map(|error| format!("{name}: {error}")));
+            if !matches!(lowered.again, Some(Error::AlreadyLowered { .. })) {
+                wrong.push(format!("{name}: lowered again: {:?}", lowered.again));
+            }
+        }
+    });
+    assert!(valid > 0, "no changed module was valid");
+    println!("{valid} changed modules were valid");
+    assert!(wrong.is_empty(), "{} of {valid} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
