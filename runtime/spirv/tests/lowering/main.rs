@@ -2,8 +2,10 @@
 
 mod corpus;
 mod forms;
+mod golden;
 mod modules;
 mod mutate;
 mod mutations;
+mod readable;
 mod refused;
 mod spirv_val;

@@ -33,18 +33,36 @@ pub fn refused() -> Vec<Module> {
     modules("refused")
 }
 
+/// The corpus' directory: that of the crate, or of the one above, if this is compiled for the fuzz targets.
+fn directory() -> PathBuf {
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("corpus"));
+    above.find(|dir| dir.join("corpus.glsl").is_file()).expect("the corpus is next to the tests")
+}
+
+/// What fuzzing found wrong once: names and words.
+pub fn findings() -> Vec<(String, Vec<u32>)> {
+    let paths = spirv_in(&directory().with_file_name("fuzz").join("findings"));
+    let named = paths.iter().map(|path| (path.display().to_string(), words(&fs::read(path).unwrap())));
+    named.collect()
+}
+
 fn modules(below: &str) -> Vec<Module> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(below);
-    let entries = fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension() == Some("spv".as_ref()));
-    paths.sort();
+    let paths = spirv_in(&directory().join(below));
     let modules = paths.iter().map(|path| Module {
         name: Path::new(below).join(path.file_stem().unwrap()).to_str().unwrap().into(),
         words: words(&fs::read(path).unwrap()),
         head: head(path),
     });
     modules.collect()
+}
+
+/// The SPIR-V files of a directory, sorted.
+fn spirv_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension() == Some("spv".as_ref()));
+    paths.sort();
+    paths
 }
 
 fn words(bytes: &[u8]) -> Vec<u32> {

@@ -6,15 +6,15 @@ use vksvm_spirv::Error;
 
 use crate::{
     forms::{lowered, translation},
-    modules::{Module, corpus, refused, translations},
+    modules::{Module, corpus, findings, refused, translations},
     mutate::{Choices, mutated},
     spirv_val::validate,
 };
 
-/// How many changed modules a test lowers; the environment variable asks for more.
+/// The environment variable that says how many changed modules a test lowers.
 const MUTATIONS: &str = "VKSVM_SPIRV_MUTATIONS";
 
-/// The first one's number, to go on elsewhere or to repeat one.
+/// The environment variable with the first one's number, to go on elsewhere or, with one mutation, to repeat it.
 const FIRST: &str = "VKSVM_SPIRV_FIRST_MUTATION";
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -35,13 +35,16 @@ fn bytes(seed: u64) -> Vec<u8> {
 
 /// Runs `test` on modules with up to `edits` changes, and says which one it was if it panics.
 fn each(modules: &[Module], default: u64, edits: usize, mut test: impl FnMut(&str, &[u32], &mut Choices<'_>)) {
-    let first = number(FIRST, 0);
-    for seed in first..first + number(MUTATIONS, default) {
+    let (first, count) = (number(FIRST, 0), number(MUTATIONS, default));
+    for seed in first..first + count {
         let bytes = bytes(seed);
         let choices = &mut Choices::new(&bytes);
         let module = &modules[choices.below(modules.len())];
         let words = mutated(&module.words, edits, choices);
         let shown = Shown { name: format!("mutation {seed} of {}", module.name), words };
+        if count == 1 {
+            println!("{}: {}", shown.name, kept(&shown.words));
+        }
         test(&shown.name, &shown.words, choices);
     }
 }
@@ -55,13 +58,16 @@ struct Shown {
 impl Drop for Shown {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let file = env::temp_dir().join("vksvm-mutation.spv");
-            let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            let written =
-                fs::write(&file, bytes).map_or_else(|error| error.to_string(), |()| file.display().to_string());
-            eprintln!("{}: {FIRST}=N {MUTATIONS}=1 repeats it, it is in {written}", self.name);
+            eprintln!("{} ({})", self.name, kept(&self.words));
         }
     }
+}
+
+/// Writes a module to a file, to be looked at.
+fn kept(words: &[u32]) -> String {
+    let file = env::temp_dir().join(format!("vksvm-mutation-{}.spv", std::process::id()));
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    fs::write(&file, bytes).map_or_else(|error| error.to_string(), |()| file.display().to_string())
 }
 
 #[test]
@@ -72,7 +78,20 @@ fn never_a_panic() {
         lowered_too += usize::from(lowered(words, translation(choices)).is_some());
     });
     // Else the test would show only that nonsense is refused.
-    assert!(lowered_too > 0, "no changed module was lowered");
+    assert!(lowered_too > 0 || env::var_os(MUTATIONS).is_some(), "no changed module was lowered");
+}
+
+#[test]
+fn what_fuzzing_found() {
+    let findings = findings();
+    assert!(!findings.is_empty());
+    for (name, words) in findings {
+        let valid = validate(&words).is_ok();
+        for (form, translation) in translations() {
+            let Some(lowered) = lowered(&words, translation).filter(|_| valid) else { continue };
+            validate(&lowered.words).unwrap_or_else(|error| panic!("{name} {form}: {error}"));
+        }
+    }
 }
 
 #[test]
@@ -83,13 +102,14 @@ fn valid_stays_valid() {
         let Some(lowered) = lowered(words, forms[choices.below(forms.len())].1) else { return };
         if validate(words).is_ok() {
             valid += 1;
-            wrong.extend(validate(&lowered.words).err().map(|error| format!("{name}: {error}")));
-            if !matches!(lowered.again, Some(Error::AlreadyLowered { .. })) {
-                wrong.push(format!("{name}: lowered again: {:?}", lowered.again));
+            if let Err(error) = validate(&lowered.words) {
+                wrong.push(format!("{name} ({}): {error}", kept(words)));
+            } else if !matches!(lowered.again, Some(Error::AlreadyLowered { .. })) {
+                wrong.push(format!("{name} ({}): lowered again: {:?}", kept(words), lowered.again));
             }
         }
     });
-    assert!(valid > 0, "no changed module was valid");
     println!("{valid} changed modules were valid");
+    assert!(valid > 0 || env::var_os(MUTATIONS).is_some(), "no changed module was valid");
     assert!(wrong.is_empty(), "{} of {valid} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
