@@ -58,9 +58,15 @@ impl Place {
 }
 
 /// The heap.
+#[derive(Default)]
 pub struct Memory {
     pub image: Vec<u8>,
+    /// Vectors loaded or stored that lie across a border of [`PAGES`].
+    pub straddles: [usize; 3],
 }
+
+/// Sizes of pages, as binary logarithms.
+pub const PAGES: [u32; 3] = [8, 12, 16];
 
 impl Memory {
     fn bytes(&mut self, address: u64, count: usize) -> Result<&mut [u8], String> {
@@ -68,6 +74,17 @@ impl Memory {
         let end = start.checked_add(count as u64).filter(|end| *end <= self.image.len() as u64);
         let Some(end) = end else { return Err(format!("{count} bytes at {address:#x} are not in the heap")) };
         Ok(&mut self.image[start as usize..end as usize])
+    }
+
+    /// Counts a vector that is about to be touched, if it straddles.
+    fn watch(&mut self, module: &Module, ty: u32, place: Place) -> Result<(), String> {
+        if let (Kind::Vector { component, count }, None) = (module.kind(ty)?, place.apart) {
+            let last = place.address + module.width(*component)? as u64 * u64::from(*count) - 1;
+            for (straddles, shift) in self.straddles.iter_mut().zip(PAGES) {
+                *straddles += usize::from(place.address >> shift != last >> shift);
+            }
+        }
+        Ok(())
     }
 
     pub fn load(&mut self, module: &Module, ty: u32, place: Place) -> Result<Value, String> {
@@ -82,6 +99,7 @@ impl Memory {
                 }
             }
             _ => {
+                self.watch(module, ty, place)?;
                 let parts = module.parts(ty, place)?;
                 Value::Parts(
                     parts.into_iter().map(|(ty, place)| self.load(module, ty, place)).collect::<Result<_, _>>()?,
@@ -101,6 +119,7 @@ impl Memory {
                 self.bytes(place.address, *bytes)?.copy_from_slice(&bits.to_le_bytes()[..*bytes]);
             }
             _ => {
+                self.watch(module, ty, place)?;
                 for ((ty, place), part) in module.parts(ty, place)?.into_iter().zip(value.parts()?) {
                     self.store(module, ty, place, part)?;
                 }

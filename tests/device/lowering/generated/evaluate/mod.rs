@@ -9,17 +9,22 @@ mod module;
 mod run;
 
 use crate::lowering::case::Case;
-use memory::Memory;
+pub use memory::{Memory, PAGES};
 use module::Module;
 
 /// The image that a case leaves, or why it cannot be told.
 pub fn evaluate(case: &Case) -> Result<Vec<u8>, String> {
+    Ok(watch(case)?.image)
+}
+
+/// What a case leaves, and what was seen on the way.
+pub fn watch(case: &Case) -> Result<Memory, String> {
     let module = Module::new(&case.words)?;
-    let mut memory = Memory { image: case.image.clone() };
+    let mut memory = Memory { image: case.image.clone(), ..Memory::default() };
     let invocations = case.groups[0] * module.local_size;
     for invocation in 0..invocations {
         run::invocation(&module, &mut memory, &case.arguments, invocation)
             .map_err(|error| format!("invocation {invocation}: {error}"))?;
     }
-    Ok(memory.image)
+    Ok(memory)
 }

@@ -33,7 +33,7 @@ pub fn invocation(module: &Module, memory: &mut Memory, arguments: &[u8], number
         let value = match class {
             StorageClass::PushConstant => {
                 // The same layout rules as anywhere else: read from a heap that is the arguments.
-                let mut image = Memory { image: arguments.to_vec() };
+                let mut image = Memory { image: arguments.to_vec(), ..Memory::default() };
                 image.load(module, *ty, Place::at(crate::lowering::case::HEAP))?
             }
             _ if Some(*id) == module.invocation => {
