@@ -169,7 +169,7 @@ impl Writer<'_> {
             }
             _ => self.dynamic(picks, 4),
         };
-        let carried = picks.percent(60).then(|| self.to_carry(picks)).flatten();
+        let carried = if picks.percent(60) { self.carried(picks) } else { None };
         // In the header, in a block after it, or at the end of the turn.
         let test = picks.below(3);
         self.note(format!("loop, tested at {test}"));
@@ -247,7 +247,7 @@ impl Writer<'_> {
     }
 
     /// A pointer that a loop will change each turn, and how.
-    fn to_carry(&mut self, picks: &mut Picks) -> Option<(Place, Carried)> {
+    fn carried(&mut self, picks: &mut Picks) -> Option<(Place, Carried)> {
         let loose: Vec<Place> = self.body.scope.iter().filter(|place| place.loose).cloned().collect();
         for _ in 0..6.min(loose.len()) {
             let place = picks.of(&loose);
