@@ -97,6 +97,9 @@ fn run_all(
         let text = "the module changes nothing, so it tests nothing".into();
         wrongs.push(Wrong { kind: Kind::Failed, way: Way::Plain, text });
     }
+    if matches!(job.lowering, Lowering::Right) {
+        wrongs.extend(misjudged(job, case, &plain));
+    }
     for l in lowered {
         let enough = |wrong: &Wrong| job.stop_early || wrong.kind == Kind::Stuck;
         if wrongs.iter().any(enough) {
@@ -182,6 +185,15 @@ fn execute(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way, words: &[u
         return Err(wrong(Kind::Stray, format!("written: {}", strays.join("; "))));
     }
     Ok(image)
+}
+
+/// What the driver made of the module as it is, against an evaluation on the CPU where there is one.
+fn misjudged(job: &Job, case: &Case, plain: &[u8]) -> Option<Wrong> {
+    let text = match job.id.evaluated(case)? {
+        Ok(right) => compare(case, Way::Plain, &right, plain)?.text.replace("plain", "by evaluation"),
+        Err(reason) => format!("cannot be evaluated: {reason}"),
+    };
+    Some(Wrong { kind: Kind::Driver, way: Way::Plain, text })
 }
 
 /// The first byte that differs, in words.

@@ -86,6 +86,11 @@ impl Id {
         !matches!(self, Id::Corpus(name, _) if !corpus::takes_layer(name))
     }
 
+    /// What a case must leave, found without the device, or why that cannot be told; nothing where nobody can tell.
+    pub fn evaluated(&self, case: &Case) -> Option<Result<Vec<u8>, String>> {
+        matches!(self, Id::Generated(..)).then(|| generated::evaluate(case))
+    }
+
     /// What a case leaves that cannot run as it is.
     pub fn expected(&self, case: &Case) -> Option<Vec<u8>> {
         match self {
@@ -213,6 +218,8 @@ pub enum Kind {
     Law,
     /// spirv-val refused the words.
     Invalid,
+    /// The module as it is leaves something else than an evaluation on the CPU: the driver is wrong, or that is.
+    Driver,
     /// The image differs.
     Differs,
     /// Something outside the image was written.

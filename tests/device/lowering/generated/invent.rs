@@ -149,17 +149,32 @@ fn invent_regions(picks: &mut Picks, recipe: &mut Recipe, blocks: usize) {
     recipe.root = round_up(end, 8);
     end = recipe.root + 8 * objects.len() as u32;
     for (number, (object, shared)) in objects.into_iter().enumerate() {
-        let align = recipe.types.align(&object).max(picks.of(&[1, 1, 2, 4, 8, 16, 32, 64]));
+        let align = recipe.types.align(&object).max(picks.of(&[1, 1, 1, 1, 1, 4, 8, 16, 32, 64]));
         let size = round_up(recipe.types.size(&object), align);
         let single = number < 2 || (recipe.types.unsized_array(&object) && !matches!(object, Type::Struct(_)));
         let count = if single { 1 } else { 1 + picks.below(3) as u32 };
         let spacing = size + align * picks.below(3) as u32;
         let stride = count * spacing + align * picks.below(3) as u32;
-        let extent = if shared { count * spacing } else { recipe.invocations * stride };
-        // Across a border of pages, which is where things go wrong: before it by some part of the whole.
+        // With rows as far apart as borders are, what straddles one does so for every invocation.
+        let rows = if recipe.invocations <= 32 { &[1, 1, 256, 4096][..] } else { &[1, 1, 256] };
+        let stride = stride.next_multiple_of(picks.of(rows).max(align));
+        // Across a border of pages, which is where things go wrong: if it can be, so that it goes through a vector.
         let page = picks.of(&[256, 4096, 65536, 65536]);
-        let before = picks.below(extent as usize + 1) as u32;
-        let base = round_up((end + before).next_multiple_of(page) - before, align);
+        let mut vectors = Vec::new();
+        recipe.types.vectors(&object, 0, &mut vectors);
+        vectors.retain(|(_, size)| *size > align);
+        let extent = if shared { count * spacing } else { recipe.invocations * stride };
+        let before = match vectors.len() {
+            0 => picks.below(extent as usize + 1) as u32 / align * align,
+            _ => {
+                let (offset, size) = picks.of(&vectors);
+                let row = if shared { 0 } else { stride * picks.below(recipe.invocations as usize) as u32 };
+                let cut = align * (1 + picks.below(size.div_ceil(align) as usize - 1) as u32);
+                // All offsets are multiples of the scalar's alignment; the object's may be more.
+                round_up(row + spacing * picks.below(count as usize) as u32 + offset, align) + cut
+            }
+        };
+        let base = (end + before).next_multiple_of(page) - before;
         let block = matches!(&object, Type::Struct(index) if recipe.types.0[*index].block);
         let entry = match block {
             true => picks.of(&[Entry::Pointer, Entry::Address, Entry::Halves, Entry::Root]),
@@ -191,15 +206,17 @@ fn invent_steps(picks: &mut Picks, budget: usize, depth: usize, looped: bool, fu
             69..72 => Kind::Select,
             72..75 => Kind::Variable,
             75..79 => Kind::Neighbour,
-            79..84 if depth > 0 => Kind::If,
-            84..87 if depth > 0 => Kind::Switch,
-            87..94 if depth > 0 => Kind::Loop,
+            79..83 if depth > 0 => Kind::If,
+            83..86 if depth > 0 => Kind::Guard,
+            86..88 if depth > 0 => Kind::Switch,
+            88..94 if depth > 0 => Kind::Loop,
             94..97 if functions > 0 => Kind::Call(picks.below(functions)),
-            97..100 if looped => Kind::Leave,
+            97 => Kind::Leave,
+            98..100 if looped => Kind::Leave,
             _ => Kind::Load,
         };
         let bodies = match kind {
-            Kind::If => 2,
+            Kind::If | Kind::Guard => 2,
             Kind::Switch => 2 + picks.below(3),
             Kind::Loop => 1,
             _ => 0,

@@ -1,6 +1,7 @@
 //! Random modules: a seed makes a recipe, a recipe makes a module and its heap, and one that fails is made smaller.
 
 mod counters;
+mod evaluate;
 mod image;
 mod invent;
 mod picks;
@@ -11,6 +12,7 @@ mod types;
 mod write;
 
 use super::case::{Case, HEAP};
+pub use evaluate::evaluate;
 pub use tests::tests;
 
 /// Whether a seed's module is one that the driver compiles wrongly by itself, see [`recipe::Vectors`].

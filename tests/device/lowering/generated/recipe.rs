@@ -40,6 +40,8 @@ pub enum Kind {
     /// `OpPtrAccessChain` from an element to another one.
     Neighbour,
     If,
+    /// A pointer that is one or another, and a branch that knows which: what holds in one arm need not hold in the other.
+    Guard,
     Switch,
     Loop,
     /// A call of the function with this number, which is in the recipe or else nothing happens.

@@ -152,7 +152,7 @@ pub fn cuts(recipe: &Recipe) -> Vec<Cut> {
                 cuts.push(Cut::NoPromise { of, at });
             }
             let word = Type::Scalar(Scalar::U32);
-            if recipe.types.size(&member.ty) >= 4 && member.offset.is_multiple_of(4) && member.ty != word {
+            if recipe.types.size(&member.ty) >= 4 && recipe.types.align(&member.ty) >= 4 && member.ty != word {
                 cuts.push(Cut::WordMember { of, at });
             }
         }

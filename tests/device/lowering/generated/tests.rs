@@ -1,7 +1,9 @@
 //! The tests with generated modules.
 
 use super::{
-    case, is_beyond, recipe, shrink,
+    case,
+    evaluate::{PAGES, watch},
+    is_beyond, recipe, shrink,
     write::{FEATURES, write},
 };
 use crate::{
@@ -37,6 +39,7 @@ pub fn tests() -> Vec<Trial> {
     let limit = Duration::from_secs(60 * minutes);
     vec![
         trial(module_path!(), "every_feature_occurs", every_feature_occurs),
+        trial(module_path!(), "accesses_straddle_pages", accesses_straddle_pages),
         trial(module_path!(), "all_are_valid", all_are_valid),
         trial(module_path!(), "shrinks_to_what_matters", shrinks_to_what_matters),
         trial_within(limit, module_path!(), "all_agree_in_every_way", all_agree_in_every_way),
@@ -69,6 +72,18 @@ fn every_feature_occurs() {
     assert!(missing.is_empty(), "hardly any of {MODULES} modules has {missing:?}");
     let unknown: Vec<_> = with.keys().filter(|feature| !FEATURES.contains(feature)).collect();
     assert!(unknown.is_empty(), "not in the list: {unknown:?}");
+}
+
+/// Pages of all sizes are straddled, or the most dangerous accesses would not be there.
+fn accesses_straddle_pages() {
+    const MODULES: u64 = 60;
+    let mut straddles = [0; PAGES.len()];
+    for seed in 1..=MODULES {
+        let seen = watch(&case(seed, &[])).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        straddles.iter_mut().zip(seen.straddles).for_each(|(all, these)| *all += these);
+    }
+    println!("vectors that straddle pages of 2^{PAGES:?} bytes in {MODULES} modules: {straddles:?}");
+    assert!(straddles[0] >= 400 && straddles[1] >= 150 && straddles[2] >= 20, "too few straddle: {straddles:?}");
 }
 
 /// What spirv-val would refuse says nothing about lowering. Smaller ones must be valid too.

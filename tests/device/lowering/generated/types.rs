@@ -203,6 +203,24 @@ impl Types {
         }
     }
 
+    /// Where in an object of this type vectors lie, in bytes, and how many bytes they have. Row-major matrices have none.
+    pub fn vectors(&self, ty: &Type, at: u32, found: &mut Vec<(u32, u32)>) {
+        match ty {
+            Type::Vector(..) => found.push((at, self.size(ty))),
+            Type::Matrix { scalar, columns, rows, stride, row_major: false } => {
+                found.extend((0..*columns).map(|column| (at + column * stride, rows * scalar.bytes())));
+            }
+            Type::Array { element, length, stride, .. } => {
+                (0..*length).for_each(|index| self.vectors(element, at + index * stride, found));
+            }
+            Type::Struct(index) => {
+                let members = &self.0[*index].members;
+                members.iter().for_each(|member| self.vectors(&member.ty, at + member.offset, found));
+            }
+            _ => {}
+        }
+    }
+
     /// Where in an object of this type pointers lie, and to which block.
     pub fn pointers(&self, ty: &Type, at: u32, found: &mut Vec<(u32, usize)>) {
         match ty {

@@ -72,9 +72,12 @@ impl Writer<'_> {
 
     fn member_reaches(&self, index: usize, member: usize, want: &Want) -> bool {
         let member = &self.recipe.types.0[index].members[member];
-        !(want.write && member.promise == Promise::NonWritable)
-            && !(want.read && member.promise == Promise::NonReadable)
-            && self.reaches(&member.ty, want)
+        let forbidden = match member.promise {
+            Promise::NonWritable => want.write,
+            Promise::NonReadable => want.read,
+            _ => false,
+        };
+        !forbidden && self.reaches(&member.ty, want)
     }
 
     /// Whether a chain can end here.

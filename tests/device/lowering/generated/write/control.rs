@@ -1,11 +1,11 @@
-//! Branches, loops, calls, and the pointers that go through them.
+//! Branches and loops, and the pointers that go through them.
 
 use super::chain::Want;
-use super::{Body, Loop, Place, Writer};
+use super::{Loop, Place, Writer};
 use crate::lowering::generated::picks::Picks;
-use crate::lowering::generated::recipe::{Function, Step};
+use crate::lowering::generated::recipe::{Kind, Step};
 use crate::lowering::generated::types::{Scalar, Type, low_bit};
-use rspirv::spirv::{Decoration, Op};
+use rspirv::spirv::Op;
 
 /// Where a loop's pointer comes from in the next turn.
 enum Carried {
@@ -53,6 +53,39 @@ impl Writer<'_> {
         self.saw("control.if");
         if picks.percent(70) {
             self.join(picks, &[one, two]);
+        }
+    }
+
+    /// Chooses one of two pointers, and branches on the same condition.
+    pub fn guard_step(&mut self, picks: &mut Picks, inner: &[Vec<Step>]) {
+        self.note("guard");
+        // Those that differ in alignment are the point of it.
+        let pairs: Vec<_> = (0..4).filter_map(|_| self.pair(picks)).collect();
+        let differ = pairs.iter().find(|(one, other)| one.align != other.align);
+        let Some((one, other)) = differ.or(pairs.first()).cloned() else { return };
+        let ty = self.pointer_to(&one.ty, one.stride);
+        let condition = self.condition(picks);
+        let [then, otherwise, merge] = [(); 3].map(|()| self.sections.id());
+        let id = self.op(Op::Select, ty, &[condition, one.id, other.id]);
+        self.act(Op::SelectionMerge, &[merge, 0]);
+        self.act(Op::BranchConditional, &[condition, then, otherwise]);
+        let outer = self.body.scope.len();
+        let mut ways = Vec::new();
+        for (number, (label, known)) in [(then, &one), (otherwise, &other)].into_iter().enumerate() {
+            // In this arm the pointer is the one that was chosen, with all that is known of that.
+            self.body.scope.push(Place { id, ..known.clone() });
+            let mut steps = vec![Step { kind: Kind::Load, seed: picks.seed(), inner: Vec::new() }];
+            steps.extend(inner.get(number).cloned().unwrap_or_default());
+            let (end, mut scope) = self.arm(label, merge, &steps);
+            self.body.scope.truncate(outer);
+            scope.retain(|place| place.id != id);
+            ways.push((end, scope));
+        }
+        self.label(merge);
+        self.saw(if one.align != other.align { "control.guarded alignment" } else { "control.guard" });
+        self.body.scope.push(Self::either(id, &one, &other));
+        if picks.percent(50) {
+            self.join(picks, &ways);
         }
     }
 
@@ -136,7 +169,7 @@ impl Writer<'_> {
             }
             _ => self.dynamic(picks, 4),
         };
-        let carried = picks.percent(60).then(|| self.to_carry(picks)).flatten();
+        let carried = if picks.percent(60) { self.carried(picks) } else { None };
         // In the header, in a block after it, or at the end of the turn.
         let test = picks.below(3);
         self.note(format!("loop, tested at {test}"));
@@ -187,7 +220,10 @@ impl Writer<'_> {
         debug_assert_eq!(self.body.scope.len(), at_head);
         if let (Some((id, operand)), Some((first, how))) = (pointer, carried) {
             let current = self.body.scope[outer].clone();
+            // Mesa 25.0 can lose a pointer that a loop does not change any more after its first turn, the loop unrolled.
+            self.body.varying = Some(turn);
             self.body.code.0[operand] = self.next_turn(picks, id, &first, &current, how);
+            self.body.varying = None;
         }
         let one = self.u32(1);
         self.body.code.put(Op::IAdd, &[word, next, turn, one]);
@@ -211,7 +247,7 @@ impl Writer<'_> {
     }
 
     /// A pointer that a loop will change each turn, and how.
-    fn to_carry(&mut self, picks: &mut Picks) -> Option<(Place, Carried)> {
+    fn carried(&mut self, picks: &mut Picks) -> Option<(Place, Carried)> {
         let loose: Vec<Place> = self.body.scope.iter().filter(|place| place.loose).cloned().collect();
         for _ in 0..6.min(loose.len()) {
             let place = picks.of(&loose);
@@ -272,105 +308,5 @@ impl Writer<'_> {
                 }
             }
         }
-    }
-
-    /// Leaves the loop or the turn, or else the function, under a condition.
-    pub fn leave_step(&mut self, picks: &mut Picks) {
-        self.note("leave");
-        let condition = self.condition(picks);
-        let (leave, merge) = (self.sections.id(), self.sections.id());
-        self.act(Op::SelectionMerge, &[merge, 0]);
-        self.act(Op::BranchConditional, &[condition, leave, merge]);
-        self.label(leave);
-        match self.body.loops.last().copied().filter(|_| !picks.percent(15)) {
-            Some(Loop { merge, proceed }) => {
-                let target = picks.of(&[merge, proceed]);
-                self.saw(if target == merge { "control.break" } else { "control.continue" });
-                self.act(Op::Branch, &[target]);
-            }
-            None => {
-                self.saw("control.early return");
-                self.leave_function(picks);
-            }
-        }
-        self.label(merge);
-    }
-
-    /// Returns from the function.
-    fn leave_function(&mut self, picks: &mut Picks) {
-        match self.body.returns {
-            None => {
-                if self.body.main {
-                    self.write_result(picks);
-                }
-                self.act(Op::Return, &[]);
-            }
-            Some(block) => {
-                let id = self.some_pointer(picks, block).expect("the first parameter");
-                self.act(Op::ReturnValue, &[id]);
-            }
-        }
-    }
-
-    pub fn call_step(&mut self, picks: &mut Picks, number: usize) {
-        self.note(format!("call {number}"));
-        if number >= self.body.callable {
-            return;
-        }
-        let function = self.recipe.functions[number].clone();
-        let mut arguments = Vec::new();
-        for block in &function.parameters {
-            let Some(pointer) = self.some_pointer(picks, *block) else { return };
-            arguments.push(pointer);
-        }
-        let ty = self.result_type(&function);
-        let mut operands = vec![self.functions[number]];
-        operands.extend(arguments);
-        let id = self.op(Op::FunctionCall, ty, &operands);
-        self.saw("control.call");
-        if function.returns {
-            self.saw("pointer.returned");
-            let place = self.block_place(id, function.parameters[0]);
-            self.body.scope.push(place);
-        }
-    }
-
-    fn result_type(&mut self, function: &Function) -> u32 {
-        match function.returns {
-            true => self.pointer_to(&Type::Struct(function.parameters[0]), None),
-            false => self.void(),
-        }
-    }
-
-    /// Writes one of the recipe's functions.
-    pub fn function(&mut self, number: usize) {
-        let function = self.recipe.functions[number].clone();
-        self.note(format!("function {number}"));
-        let mut picks = Picks::new(function.seed);
-        let result = self.result_type(&function);
-        let types: Vec<u32> =
-            function.parameters.iter().map(|block| self.pointer_to(&Type::Struct(*block), None)).collect();
-        self.body = Body { callable: number, ..Body::default() };
-        self.body.returns = function.returns.then(|| function.parameters[0]);
-        let mut parameters = Vec::new();
-        for (block, ty) in function.parameters.iter().zip(&types) {
-            let id = self.sections.id();
-            let place = self.block_place(id, *block);
-            let restrict = !place.write && picks.percent(50);
-            self.decorate(id, if restrict { Decoration::Restrict } else { Decoration::Aliased }, &[]);
-            self.body.scope.push(place);
-            parameters.push((id, *ty));
-        }
-        self.begin(&mut picks);
-        if picks.percent(40) {
-            let region = 2 + picks.below(self.recipe.regions.len() - 2);
-            let place = self.enter(region);
-            self.body.scope.push(place);
-        }
-        self.steps(&function.steps);
-        self.leave_function(&mut picks);
-        let ty = self.function_type(result, &types);
-        let id = self.end(result, ty, &parameters);
-        self.functions.push(id);
     }
 }

@@ -1,7 +1,7 @@
 //! Declares types and constants when they are first needed.
 
 use super::Writer;
-use crate::lowering::generated::types::{Length, Promise, Scalar, Type};
+use crate::lowering::generated::types::{Length, Member, Promise, Scalar, Type};
 use rspirv::spirv::{Capability, Decoration, Op, StorageClass};
 
 /// What makes types equal.
@@ -146,6 +146,7 @@ impl Writer<'_> {
             let number = number as u32;
             self.decorate_member(id, number, Decoration::Offset, &[member.offset]);
             self.decorate_matrix(id, number, &member.ty);
+            self.saw_member(member);
             match member.promise {
                 Promise::NonWritable => self.decorate_member(id, number, Decoration::NonWritable, &[]),
                 Promise::NonReadable => self.decorate_member(id, number, Decoration::NonReadable, &[]),
@@ -167,6 +168,39 @@ impl Writer<'_> {
             self.finish_pointers();
         }
         id
+    }
+
+    fn saw_member(&mut self, member: &Member) {
+        let types = &self.recipe.types;
+        let mut seen = vec![match member.promise {
+            Promise::None => "type.plain member",
+            Promise::NonWritable => "type.NonWritable",
+            Promise::NonReadable => "type.NonReadable",
+            Promise::Coherent => "type.Coherent",
+            Promise::Volatile => "type.Volatile",
+            Promise::Restrict => "type.Restrict",
+        }];
+        match &member.ty {
+            Type::Array { element, stride, kind, .. } => {
+                seen.extend((*stride > types.size(element)).then_some("type.array of a larger stride"));
+                seen.extend((*kind == Length::Runtime).then_some("type.runtime array"));
+                seen.push(match **element {
+                    Type::Struct(_) => "type.array of structs",
+                    Type::Matrix { .. } => "type.array of matrices",
+                    Type::Array { .. } => "type.array of arrays",
+                    Type::Pointer(_) => "type.array of pointers",
+                    _ => "type.array",
+                });
+            }
+            Type::Struct(_) => seen.push("type.nested struct"),
+            Type::Matrix { row_major, columns, rows, scalar, stride } => {
+                let tight = scalar.bytes() * if *row_major { columns } else { rows };
+                seen.push(if *row_major { "type.row-major" } else { "type.column-major" });
+                seen.extend((*stride > tight).then_some("type.matrix of a larger stride"));
+            }
+            _ => {}
+        }
+        seen.into_iter().for_each(|feature| self.saw(feature));
     }
 
     /// How the matrices in a member lie.

@@ -7,6 +7,7 @@ mod control;
 mod declare;
 mod entry;
 mod features;
+mod function;
 mod operands;
 mod pointers;
 mod sections;
@@ -80,6 +81,8 @@ struct Body {
     index: u32,
     /// A zero that the compiler does not know.
     zero: u32,
+    /// A value that each turn of a loop changes, for values that must do so too.
+    varying: Option<u32>,
     /// Functions below this one can be called.
     callable: usize,
     /// The block that it returns a pointer to.
@@ -185,6 +188,7 @@ impl Writer<'_> {
             Kind::Variable => self.variable_step(picks),
             Kind::Neighbour => self.neighbour_step(picks),
             Kind::If => self.if_step(picks, &step.inner),
+            Kind::Guard => self.guard_step(picks, &step.inner),
             Kind::Switch => self.switch_step(picks, &step.inner),
             Kind::Loop => self.loop_step(picks, &step.inner),
             Kind::Call(function) => self.call_step(picks, function),

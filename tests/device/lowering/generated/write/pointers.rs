@@ -227,7 +227,7 @@ impl Writer<'_> {
     }
 
     /// Two pointers of one type.
-    fn pair(&mut self, picks: &mut Picks) -> Option<(Place, Place)> {
+    pub fn pair(&mut self, picks: &mut Picks) -> Option<(Place, Place)> {
         // A few tries: most types have one pointer only.
         (0..6).find_map(|_| {
             let one = self.some_loose(picks)?;

@@ -151,16 +151,20 @@ impl Writer<'_> {
     pub fn dynamic(&mut self, picks: &mut Picks, bound: u32) -> u32 {
         let word = self.scalar(Scalar::U32);
         let value = match picks.below(3) {
-            0 => {
+            0 if self.body.varying.is_none() => {
                 let number = self.u32(picks.below(bound as usize) as u32);
                 let zero = self.body.zero;
                 return self.op(Op::IAdd, word, &[zero, number]);
             }
-            1 => {
+            0 | 1 => {
                 let small = self.body.small.clone();
                 picks.of(&small)
             }
             _ => self.sum_now(),
+        };
+        let value = match self.body.varying {
+            Some(turn) => self.op(Op::IAdd, word, &[value, turn]),
+            None => value,
         };
         let bound = self.u32(bound);
         self.op(Op::UMod, word, &[value, bound])
