@@ -69,7 +69,8 @@ impl SvmBuilder {
     }
 
     /// Bytes of address space in the heap, rounded down to 2 MiB; memory is only used where it is touched.
-    /// Default: as much as the machine has memory. At least 2 MiB, at most 16 TiB.
+    /// Default: as much as the machine has memory. At least 2 MiB, at most 16 TiB; with [`Translation::Table`] as much as
+    /// has its table, 1/8192 of it, in one allocation of the device. That memory is used from the start.
     pub fn heap_size(mut self, bytes: u64) -> Self {
         self.config.heap_size = Some(bytes);
         self

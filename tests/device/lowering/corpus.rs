@@ -2,7 +2,7 @@
 
 use super::{
     case::Case,
-    image::{GROUPS, arguments, image},
+    image::{GROUPS, INVOCATIONS, arguments, image},
     job::{Id, Job, Outcome},
     needs,
     worker::spread,
@@ -32,6 +32,19 @@ pub fn case(name: &str, seed: u64) -> Case {
     let words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().expect("four bytes"))).collect();
     let (image, arguments) = (image(seed), arguments(seed));
     Case { name: name.into(), words, image, arguments, groups: GROUPS }
+}
+
+/// Whether a module follows wild addresses, which only tables catch: `wild.glsl` says what is expected of those.
+pub fn is_wild(name: &str) -> bool {
+    name.starts_with("wild_")
+}
+
+/// What a wild module leaves: every invocation has counted itself, because it found what it should, and nothing else has changed.
+pub fn expected_of_wild(case: &Case) -> Vec<u8> {
+    let mut image = case.image.clone();
+    let counters = super::image::root(&image, 17);
+    image[counters..][..4].copy_from_slice(&INVOCATIONS.to_le_bytes());
+    image
 }
 
 /// Modules that the validation layer cannot take, and why.

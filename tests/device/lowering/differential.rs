@@ -169,13 +169,14 @@ fn execute(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way, words: &[u
     // SAFETY: lowered words have passed spirv-val; those of the case itself have when they were made.
     #[allow(unsafe_code)]
     let ran = unsafe { runner.run(case, way, words, hasher.finish(), limit) };
-    let Ran { image, strays } = ran.map_err(|error| {
+    let Ran { image, mut strays, null } = ran.map_err(|error| {
         let kind = if error.is::<Stuck>() { Kind::Stuck } else { Kind::Failed };
         wrong(kind, format!("{error:#}"))
     })?;
     if let Some(said) = validation_messages().get(before) {
         return Err(wrong(Kind::Layer, said.clone()));
     }
+    strays.extend(null.filter(|_| !job.id.may_write_null()));
     if !strays.is_empty() {
         return Err(wrong(Kind::Stray, format!("written: {}", strays.join("; "))));
     }

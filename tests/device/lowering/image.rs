@@ -56,6 +56,12 @@ pub fn image(seed: u64) -> Vec<u8> {
     image
 }
 
+/// Where the memory is that a pointer of the root struct points to, in bytes from the heap's start.
+pub fn root(image: &[u8], index: usize) -> usize {
+    let pointer = u64::from_le_bytes(image[8 * index..][..8].try_into().expect("eight bytes"));
+    (pointer - HEAP) as usize
+}
+
 /// The push constants: the root struct's address, the invocations, the seed.
 pub fn arguments(seed: u64) -> Vec<u8> {
     [&HEAP.to_le_bytes()[..], &INVOCATIONS.to_le_bytes(), &(seed as u32).to_le_bytes()].concat()

@@ -58,7 +58,16 @@ impl Id {
 
     /// Whether only tables do what it is about: they know what is outside, and round addresses down.
     fn needs_table(&self) -> bool {
-        matches!(self, Id::Probe(Probe::Outside(_) | Probe::Misaligned))
+        match self {
+            Id::Corpus(name, _) => corpus::is_wild(name),
+            Id::Generated(..) => false,
+            Id::Probe(probe) => matches!(probe, Probe::Outside(_) | Probe::Misaligned),
+        }
+    }
+
+    /// Whether it may leave anything in the null page.
+    pub fn may_write_null(&self) -> bool {
+        matches!(self, Id::Corpus(name, _) if name.starts_with("wild_store"))
     }
 
     /// Whether the validation layer can look at it.
@@ -69,6 +78,7 @@ impl Id {
     /// What a case leaves that cannot run as it is.
     pub fn expected(&self, case: &Case) -> Option<Vec<u8>> {
         match self {
+            Id::Corpus(name, _) if corpus::is_wild(name) => Some(corpus::expected_of_wild(case)),
             Id::Probe(probe) => probe.expected(case),
             _ => None,
         }

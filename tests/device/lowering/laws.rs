@@ -2,7 +2,8 @@
 
 use super::ways::Way;
 use rspirv::{
-    dr::{Instruction, Module, Operand, load_words},
+    binary::{Consumer, ParseAction, parse_words},
+    dr::{Instruction, ModuleHeader, Operand},
     spirv::{Decoration, MemoryAccess, Op, StorageClass},
 };
 use std::collections::{BTreeMap, HashMap};
@@ -10,10 +11,34 @@ use vksvm_spirv::{Error, Offset, Options, Translation, lower};
 
 /// What is wrong with the words that a module was lowered to, if anything.
 pub fn broken(before: &[u32], way: Way, after: &[u32]) -> Option<String> {
-    match (load_words(before), load_words(after)) {
+    let parsed = |words| {
+        let mut all = Instructions::default();
+        parse_words(words, &mut all).map(|()| all.0)
+    };
+    match (parsed(before), parsed(after)) {
         (Ok(before), Ok(after)) => lost(&before, &after, way),
         (_, Err(error)) => Some(format!("the lowered words cannot be parsed: {error}")),
         (Err(error), _) => Some(format!("the module cannot be parsed: {error}")),
+    }
+}
+
+/// All instructions of a module, in order.
+#[derive(Default)]
+struct Instructions(Vec<Instruction>);
+
+impl Consumer for Instructions {
+    fn initialize(&mut self) -> ParseAction {
+        ParseAction::Continue
+    }
+    fn finalize(&mut self) -> ParseAction {
+        ParseAction::Continue
+    }
+    fn consume_header(&mut self, _: ModuleHeader) -> ParseAction {
+        ParseAction::Continue
+    }
+    fn consume_instruction(&mut self, instruction: Instruction) -> ParseAction {
+        self.0.push(instruction);
+        ParseAction::Continue
     }
 }
 
@@ -35,7 +60,7 @@ pub fn broken_by_lower(before: &[u32], translation: Translation) -> Option<Strin
 }
 
 /// How often something occurs that must not get lost. Lowering adds accesses and splits them, so there may be more.
-fn lost(before: &Module, after: &Module, way: Way) -> Option<String> {
+fn lost(before: &[Instruction], after: &[Instruction], way: Way) -> Option<String> {
     let (before, after) = (Counts::of(before), Counts::of(after));
     let fewer = |(what, count): (&String, &usize)| {
         let left = after.0.get(what).copied().unwrap_or_default();
@@ -61,10 +86,10 @@ const OPERANDS: &[(MemoryAccess, &str)] = &[
 struct Counts(BTreeMap<String, usize>);
 
 impl Counts {
-    fn of(module: &Module) -> Self {
+    fn of(module: &[Instruction]) -> Self {
         let map = Map::of(module);
         let mut counts = Counts(BTreeMap::new());
-        for instruction in module.all_inst_iter() {
+        for instruction in module {
             match instruction.class.opcode {
                 Op::Line => counts.add("OpLine"),
                 Op::ExtInst => counts.add("OpExtInst"),
@@ -116,10 +141,10 @@ struct Map<'m> {
 }
 
 impl<'m> Map<'m> {
-    fn of(module: &'m Module) -> Self {
-        let made = module.all_inst_iter().filter_map(|i| Some((i.result_id?, i))).collect();
+    fn of(module: &'m [Instruction]) -> Self {
+        let made = module.iter().filter_map(|i| Some((i.result_id?, i))).collect();
         let mut members = HashMap::<_, Vec<_>>::new();
-        for annotation in &module.annotations {
+        for annotation in module {
             if let [Operand::IdRef(of), Operand::LiteralBit32(member), Operand::Decoration(what), ..] =
                 &annotation.operands[..]
                 && annotation.class.opcode == Op::MemberDecorate

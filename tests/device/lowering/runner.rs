@@ -35,6 +35,8 @@ pub struct Ran {
     pub image: Vec<u8>,
     /// What was written outside the image, in words.
     pub strays: Vec<String>,
+    /// What was written to the null page, in words.
+    pub null: Option<String>,
 }
 
 /// A device and the memory that cases run on.
@@ -193,16 +195,17 @@ impl<'d> Runner<'d> {
             unsafe { range.restore() };
         }
         // SAFETY: the run has ended.
-        if let Some(at) = unsafe { self.null.damage() } {
-            strays.push(format!("the null page, byte {at}: a write that was translated wrongly"));
+        let null = unsafe { self.null.damage() };
+        if null.is_some() {
             // SAFETY: the run has ended.
             unsafe { self.null.restore() };
         }
+        let null = null.map(|at| format!("the null page, byte {at}: a write that was translated wrongly"));
         // SAFETY: the run has ended.
         if matches!(way, Way::Table { .. }) && unsafe { self.flat.is_damaged() } {
             strays.push("the table itself".into());
         }
-        Ran { image, strays }
+        Ran { image, strays, null }
     }
 
     fn two_levels(&mut self, page_shift: u32) -> Result<&mut TwoLevels<'d>> {
