@@ -211,7 +211,8 @@ impl Addresses<'_, '_> {
         let address = self.base(out, Site { block, ..site }, span.base);
         self.seek(out, site, block);
         let first = out.add_constant(address, span.start);
-        let last = out.add_constant(first, span.bytes - 1);
+        let short = u64::from(self.options.breaks(Broken::ShortSpans));
+        let last = out.add_constant(first, span.bytes - 1 - short * (1 << span.log));
         let low = self.page(out, first);
         let high = self.page(out, last);
         let values = [low, out.add_constant(high, page.wrapping_neg()), self.inside(out, first, span.log)];

@@ -70,6 +70,10 @@ broken! {
     HoistAll,
     /// What goes past the first page of two is looked for in the first, and the other way round.
     SpansSwapped,
+    /// The page that a large access ends in is looked up for a part that is not its last.
+    ShortSpans,
+    /// What is added to an integer before it becomes a pointer is ignored.
+    IgnoreAddition,
     /// The qualifiers of members are dropped.
     DropQualifiers,
     /// Memory operands but for the alignment are dropped.

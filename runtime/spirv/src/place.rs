@@ -76,6 +76,7 @@ impl Places {
         };
         let block = matches!(types.get(ty), Type::Struct).then_some((ty, None));
         let (value, offset) = origin(types, module, pointer);
+        let offset = if self.options.breaks(Broken::IgnoreAddition) { 0 } else { offset };
         Ok(Place { block, offset, ..self.root(value, ty) })
     }
 
