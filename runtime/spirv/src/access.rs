@@ -137,6 +137,11 @@ impl Rewrite<'_, '_> {
                     if length == count {
                         return self.store_leaf(Memory { part: memory.part, ..part }, value);
                     }
+                    if self.types.is_rounded(value) {
+                        let reason = "its value has an FPRoundingMode, so it must be stored whole, and it could \
+                                      straddle a page: store the components, or align it to its size";
+                        return Err(self.module.unsupported(memory.site.index, reason));
+                    }
                     self.out.seek(memory.site.index);
                     let part_value = if length == 1 {
                         self.out.value(Op::CompositeExtract, component, [value, first])

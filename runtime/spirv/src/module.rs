@@ -58,10 +58,7 @@ impl<'w> Module<'w> {
             return invalid(format!("its bound of ids is {}; {MAX_BOUND} is the most", words[BOUND]));
         }
         let mut list = List { insts: boundaries(&words)?, ..List::default() };
-        let mut known = Vec::with_capacity(4 * words.len());
-        for word in parts(&words, &list.insts).flatten() {
-            known.extend_from_slice(&word.to_le_bytes());
-        }
+        let known = readable(&words, &list.insts);
         if let Err(state) = Parser::new(&known, &mut list).parse() {
             return invalid(state.to_string());
         }
@@ -268,10 +265,19 @@ fn boundaries(words: &[u32]) -> Result<Vec<Inst>> {
     Ok(insts)
 }
 
-/// The header and the instructions that rspirv reads.
-fn parts<'a>(words: &'a [u32], insts: &'a [Inst]) -> impl Iterator<Item = &'a [u32]> {
-    let read = insts.iter().filter(|inst| inst.op != Op::SpecConstantOp);
-    std::iter::once(&words[..HEADER]).chain(read.map(|inst| &words[inst.start as usize..][..inst.len as usize]))
+/// The module as bytes that rspirv reads: with a value of the same type and id in the place of each `OpSpecConstantOp`,
+/// since it takes the width of a switch's literals from its selector's type.
+fn readable(words: &[u32], insts: &[Inst]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(4 * words.len());
+    let mut add = |words: &[u32]| words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+    add(&words[..HEADER]);
+    for inst in insts {
+        match inst.op {
+            Op::SpecConstantOp => add(&[3 << 16 | Op::Undef as u32, inst.ty, inst.id]),
+            _ => add(&words[inst.start as usize..][..inst.len as usize]),
+        }
+    }
+    bytes
 }
 
 /// What the parser tells.
@@ -297,11 +303,11 @@ impl Consumer for List {
     }
 
     fn consume_instruction(&mut self, parsed: Instruction) -> ParseAction {
-        while self.insts.get(self.next).is_some_and(|inst| inst.op == Op::SpecConstantOp) {
-            self.next += 1;
-        }
         let Some(inst) = self.insts.get_mut(self.next) else { return ParseAction::Stop };
         self.next += 1;
+        if inst.op == Op::SpecConstantOp {
+            return ParseAction::Continue;
+        }
         let first = self.uses.len();
         self.uses.extend(parsed.operands.iter().filter_map(Operand::id_ref_any));
         inst.op = parsed.class.opcode;

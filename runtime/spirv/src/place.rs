@@ -38,7 +38,7 @@ pub(crate) struct Place {
     pub matrix: Option<MatrixLayout>,
     /// Bytes between the components of a vector, where they have gaps: a column of a row-major matrix.
     pub component_stride: Option<u32>,
-    /// Of all struct members on the way.
+    /// Of all struct members and pointers on the way.
     pub qualifiers: Qualifiers,
     /// The struct that the root points to, if it is one, and its member that this place is in; `None` is all of it.
     pub block: Option<(u32, Option<u32>)>,
@@ -65,12 +65,28 @@ impl Places {
 
     /// The place of a pointer whose dereferences are translated.
     pub fn of(&mut self, types: &Types, module: &Module<'_>, pointer: u32) -> Result<Place> {
-        if let Some(place) = self.chains.get(&pointer) {
-            return place.clone();
+        let mut qualifiers = types.qualifiers(pointer);
+        let mut pointer = pointer;
+        // A copy is at the place of what it copies.
+        for _ in 0..MAX_ORIGIN {
+            match module.def(pointer).map(|inst| (inst.op, module.uses(inst))) {
+                Some((Op::CopyObject, [copied])) => pointer = *copied,
+                _ => break,
+            }
+            qualifiers = qualifiers.and(types.qualifiers(pointer));
         }
-        if module.def(pointer).is_some_and(|inst| is_chain(inst.op)) {
-            return invalid(format!("%{pointer} is used before its definition"));
-        }
+        let place = match self.chains.get(&pointer) {
+            Some(place) => place.clone()?,
+            None if module.def(pointer).is_some_and(|inst| is_chain(inst.op)) => {
+                return invalid(format!("%{pointer} is used before its definition"));
+            }
+            None => self.start(types, module, pointer)?,
+        };
+        Ok(Place { qualifiers: place.qualifiers.and(qualifiers), ..place })
+    }
+
+    /// The place of a pointer that is no access chain.
+    fn start(&mut self, types: &Types, module: &Module<'_>, pointer: u32) -> Result<Place> {
         let Some(ty) = types.pointee(module.type_of(pointer)) else {
             return invalid(format!("%{pointer} is no pointer to memory with a physical address"));
         };

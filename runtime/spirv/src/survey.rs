@@ -111,7 +111,7 @@ pub(crate) fn refuse_unknown(module: &Module<'_>, types: &Types, function: Range
         let harmless = keeps_value(inst.op)
             || is_chain(inst.op)
             || is_atomic(inst.op)
-            || inst.op == Op::ExtInst && is_non_semantic(module, module.operands(inst));
+            || inst.op == Op::ExtInst && only_informs(module, module.operands(inst));
         if !harmless && module.uses(inst).iter().any(pointer) {
             let reason = "it is not known how it uses its pointer: load from the pointer before, store to it after";
             return Err(module.unsupported(index, reason));
@@ -154,11 +154,14 @@ pub(crate) fn note(facts: &mut Facts, module: &Module<'_>, types: &Types, block:
     }
 }
 
-fn is_non_semantic(module: &Module<'_>, operands: &[u32]) -> bool {
+/// Whether an extended instruction is of a set that says something and does nothing.
+fn only_informs(module: &Module<'_>, operands: &[u32]) -> bool {
     let import = operands.first().and_then(|set| module.def(*set)).filter(|inst| inst.op == Op::ExtInstImport);
     import.is_some_and(|inst| {
         let bytes: Vec<u8> = module.operands(inst).iter().flat_map(|word| word.to_le_bytes()).collect();
-        bytes.starts_with(b"NonSemantic.")
+        // DXC's older debug information has a set of its own.
+        let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        name.starts_with(b"NonSemantic.") || name == b"OpenCL.DebugInfo.100" || name == b"DebugInfo"
     })
 }
 

@@ -111,6 +111,10 @@ pub(crate) struct Types {
     array_strides: HashMap<u32, u32>,
     /// Decorated together with others.
     grouped: HashSet<u32>,
+    /// Of values: parameters, mostly.
+    qualifiers: HashMap<u32, Qualifiers>,
+    /// Values of conversions that say how they round.
+    rounded: HashSet<u32>,
     /// Sign-extended. Specialization constants are not among them.
     constants: HashMap<u32, i64>,
 }
@@ -170,6 +174,16 @@ impl Types {
     /// Whether an id is decorated in one instruction with others, so that it cannot go without them.
     pub fn is_in_group(&self, id: u32) -> bool {
         self.grouped.contains(&id)
+    }
+
+    /// The qualifiers that a pointer value has by itself.
+    pub fn qualifiers(&self, id: u32) -> Qualifiers {
+        self.qualifiers.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Whether a value says how it is rounded, which only one that is stored as it is may say.
+    pub fn is_rounded(&self, id: u32) -> bool {
+        self.rounded.contains(&id)
     }
 
     /// An integer constant's value.
@@ -355,10 +369,19 @@ impl Types {
     }
 
     fn decorate(&mut self, target: u32, decoration: &[u32]) {
-        if let [kind, stride] = decoration
-            && *kind == Decoration::ArrayStride as u32
-        {
-            self.array_strides.insert(target, *stride);
+        let Some((kind, literals)) = decoration.split_first() else { return };
+        match (Decoration::from_u32(*kind), literals) {
+            (Some(Decoration::ArrayStride), [stride]) => {
+                self.array_strides.insert(target, *stride);
+            }
+            (Some(Decoration::FPRoundingMode), _) => {
+                self.rounded.insert(target);
+            }
+            _ if !Qualifiers::of(*kind).is_empty() => {
+                let known = self.qualifiers.entry(target).or_default();
+                *known = known.and(Qualifiers::of(*kind));
+            }
+            _ => {}
         }
     }
 
