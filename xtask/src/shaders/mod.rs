@@ -8,7 +8,7 @@ pub mod manifest;
 mod assemble;
 #[cfg(feature = "glsl")]
 mod compile;
-#[cfg(feature = "glsl")]
+#[cfg(any(test, feature = "glsl"))]
 mod directives;
 #[cfg(feature = "glsl")]
 mod validate;

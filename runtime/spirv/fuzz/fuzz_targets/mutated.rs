@@ -4,6 +4,7 @@
 // The modules below belong to the tests, which use all of them.
 #![allow(dead_code)]
 
+mod case;
 #[path = "../../tests/lowering/forms.rs"]
 mod forms;
 #[path = "../../tests/lowering/modules.rs"]
@@ -12,18 +13,8 @@ mod modules;
 mod mutate;
 
 use libfuzzer_sys::fuzz_target;
-use std::sync::LazyLock;
-
-/// Edits of one module.
-const EDITS: usize = 12;
-
-static MODULES: LazyLock<Vec<modules::Module>> =
-    LazyLock::new(|| modules::corpus().into_iter().chain(modules::refused()).collect());
 
 fuzz_target!(|data: &[u8]| {
-    let choices = &mut mutate::Choices::new(data);
-    let module = &MODULES[choices.below(MODULES.len())];
-    let translation = forms::translation(choices);
-    let words = mutate::mutated(&module.words, EDITS, choices);
+    let (words, translation) = case::case(data);
     forms::lowered(&words, translation);
 });

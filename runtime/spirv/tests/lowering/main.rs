@@ -1,6 +1,7 @@
 //! Lowers the modules of `corpus/` in every form and looks at what comes out.
 
 mod corpus;
+mod facts;
 mod forms;
 mod golden;
 mod modules;

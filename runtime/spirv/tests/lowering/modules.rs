@@ -41,7 +41,7 @@ fn directory() -> PathBuf {
 
 /// What fuzzing found wrong once: names and words.
 pub fn findings() -> Vec<(String, Vec<u32>)> {
-    let paths = spirv_in(&directory().with_file_name("fuzz").join("findings"));
+    let paths = spirv_in(&directory().with_file_name("tests").join("findings"));
     let named = paths.iter().map(|path| (path.display().to_string(), words(&fs::read(path).unwrap())));
     named.collect()
 }

@@ -159,11 +159,9 @@ fn edit(header: &mut [u32], insts: &mut Vec<Vec<u32>>, choices: &mut Choices<'_>
         15..=20 => substitute(insts, at, choices),
         21 | 22 => {
             // Another alignment of an access, or another offset of a member.
-            let inst = &mut insts[at];
-            if let ([first, .., last], true) = (&mut inst[..], choices.below(4) < 3) {
-                if [u32::from(LOAD), u32::from(STORE), u32::from(MEMBER_DECORATE)].contains(&(*first & 0xffff)) {
-                    *last = 1 << choices.below(7);
-                }
+            let aligned = [LOAD, STORE, MEMBER_DECORATE].map(u32::from).contains(&(insts[at][0] & 0xffff));
+            if let Some(last) = insts[at].last_mut().filter(|_| aligned) {
+                *last = 1 << choices.below(7);
             }
         }
         _ => match header.get_mut(choices.below(HEADER)) {
