@@ -307,7 +307,8 @@ impl Rewrite<'_, '_> {
     fn operands(&self, memory: Memory) -> MemoryOperands {
         let dropped = self.addresses.options.breaks(Broken::DropMemoryOperands);
         let operands = if dropped { MemoryOperands::default() } else { memory.operands };
-        operands.aligned(Some(memory.align))
+        let kept = self.addresses.options.kept_alignment();
+        operands.aligned(Some(u64::from(memory.align).min(kept) as u32))
     }
 
     /// A number, pointer or short vector, with the alignment that its numbers have at least: Vulkan demands it of every

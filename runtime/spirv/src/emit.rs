@@ -3,7 +3,7 @@
 
 use crate::{
     error::Result,
-    module::{BOUND, Inst, MAX_BOUND, Module, invalid},
+    module::{BOUND, Inst, MAX_BOUND, Module, VERSION, invalid},
     types::{Qualifiers, Type, Types},
 };
 use rspirv::spirv::{Capability, Decoration, Op, StorageClass};
@@ -257,6 +257,8 @@ impl<'m> Emitter<'m> {
         let functions = self.module.functions.first().map_or(insts.len(), |function| function.start);
         let mut words = self.module.header().to_vec();
         words[BOUND] = self.next;
+        // The mark came with 1.1, which takes all that 1.0 has.
+        words[VERSION] = words[VERSION].max(0x1_0100);
         for capability in std::mem::take(&mut self.capabilities) {
             append(&mut words, Op::Capability, [capability as u32]);
         }

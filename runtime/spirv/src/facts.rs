@@ -17,7 +17,7 @@ pub struct Lowered {
 pub struct Facts {
     /// Dereferences that the module had, of all functions, each counted once wherever it is executed.
     pub dereferences: Dereferences,
-    /// Lookups of pages emitted in their stead: fewer where accesses share one, more where one was split. None where
+    /// Lookups of pages emitted in their stead: fewer where accesses share one, more where one was split. Zero where
     /// there are no pages.
     pub lookups: usize,
     /// What is done to the members of each struct that pointers point to, by the struct's type id.

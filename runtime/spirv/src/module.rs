@@ -14,6 +14,8 @@ use std::{borrow::Cow, ops::Range};
 
 /// Words in a module's header.
 pub(crate) const HEADER: usize = 5;
+/// Where the header has the version.
+pub(crate) const VERSION: usize = 1;
 /// Where the header has the bound of ids.
 pub(crate) const BOUND: usize = 3;
 /// Ids are below this: the universal limit of the specification's section 2.17.

@@ -19,7 +19,7 @@ pub enum Translation {
     Mirrored(Mirrored),
 }
 
-/// Device address minus unified address, wrapping.
+/// Device address minus unified address, wrapping: a multiple of 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Offset(pub u64);
 
@@ -95,9 +95,22 @@ impl Options {
         }
     }
 
+    /// The largest alignment that translated addresses keep, in bytes.
+    pub(crate) fn kept_alignment(&self) -> u64 {
+        match self.translation {
+            Translation::Identity => u64::MAX,
+            Translation::Offset(offset) => 1u64.checked_shl(offset.0.trailing_zeros()).unwrap_or(u64::MAX),
+            Translation::Table(_) | Translation::Mirrored(_) => DEVICE_ALIGN,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         match self.translation {
-            Translation::Identity | Translation::Offset(_) => Ok(()),
+            Translation::Identity => Ok(()),
+            Translation::Offset(offset) if offset.0.is_multiple_of(DEVICE_ALIGN) => Ok(()),
+            Translation::Offset(offset) => {
+                wrong(format!("the offset is {:#x}; it must be a multiple of {DEVICE_ALIGN}", offset.0))
+            }
             Translation::Table(table) => table.check(),
             Translation::Mirrored(tables) => tables.check(),
         }
@@ -129,6 +142,10 @@ impl Mirrored {
         table_at("the root table", self.root, (1 << (most - self.leaf_shift)) + 1)
     }
 }
+
+/// What device addresses of pages, and differences of addresses, are multiples of: enough for every vector of four
+/// 32-bit numbers, and buffers of every driver have it.
+const DEVICE_ALIGN: u64 = 16;
 
 /// Bits of the addresses that the mirrored form covers: what x86-64 and AArch64 processes have without extensions.
 pub(crate) const MIRRORED_BITS: u32 = 48;
@@ -162,17 +179,21 @@ mod tests {
         for translation in [Translation::Table(TABLE), Translation::Table(last), Translation::Table(whole)] {
             Options::new(translation).check().unwrap();
         }
+        for offset in [0, 16, 15u64.wrapping_neg() & !15] {
+            Options::new(Translation::Offset(Offset(offset))).check().unwrap();
+        }
         for leaf_shift in [1, 31] {
             Options::new(Translation::Mirrored(Mirrored { leaf_shift, ..MIRRORED })).check().unwrap();
         }
-        Options::new(Translation::Offset(Offset(u64::MAX))).check().unwrap();
     }
 
     #[test]
     fn translations_that_do_not_fit_are_refused_with_what_is_wrong() {
         let table = |table: Table| Options::new(Translation::Table(table)).check().unwrap_err().to_string();
         let mirrored = |m: Mirrored| Options::new(Translation::Mirrored(m)).check().unwrap_err().to_string();
+        let offset = |n: u64| Options::new(Translation::Offset(Offset(n))).check().unwrap_err().to_string();
         for (error, says) in [
+            (offset(8), "multiple of 16"),
             (table(Table { base: TABLE.base + 4096, ..TABLE }), "no multiple of the page size"),
             (table(Table { pages: 0, ..TABLE }), "0 pages"),
             (table(Table { pages: u64::MAX, ..TABLE }), "no range of 64-bit addresses"),
