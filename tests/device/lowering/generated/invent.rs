@@ -19,6 +19,7 @@ pub fn invent(seed: u64) -> Recipe {
         seed,
         minor: picks.of(&[5, 3, 6]),
         vulkan_memory_model: picks.percent(40),
+        fences: picks.percent(40),
         vectors: picks.of(&[Vectors::Whole, Vectors::Components, Vectors::Mixed]),
         debug: picks.percent(30),
         local_size,

@@ -15,9 +15,11 @@ use super::case::{Case, HEAP};
 pub use evaluate::evaluate;
 pub use tests::tests;
 
-/// Whether a seed's module is one that the driver compiles wrongly by itself, see [`recipe::Vectors`].
+/// Whether a seed's module is one that the driver compiles wrongly by itself: see [`recipe::Vectors`] and
+/// [`recipe::Recipe::fences`].
 pub fn is_beyond(driver: &str, seed: u64) -> bool {
-    driver.contains("Mesa 22.") && shrink::recipe(seed, &[]).vectors == recipe::Vectors::Mixed
+    let recipe = shrink::recipe(seed, &[]);
+    driver.contains("Mesa 22.") && (recipe.vectors == recipe::Vectors::Mixed || recipe.fences)
 }
 
 /// The case of a seed after cuts: see [`shrink`].

@@ -112,6 +112,10 @@ pub struct Recipe {
     pub minor: u32,
     pub vulkan_memory_model: bool,
     pub vectors: Vectors,
+    /// Whether accesses make memory available or visible, and atomics acquire or release. Not for Mesa 22: its llvmpipe takes
+    /// that for a barrier of the whole workgroup, and where invocations disagree on how often they come by (a loop whose
+    /// turns differ), most of them end there: nothing after the loop happens.
+    pub fences: bool,
     /// Names, lines and strings.
     pub debug: bool,
     pub local_size: u32,

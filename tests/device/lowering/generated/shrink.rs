@@ -48,6 +48,7 @@ pub enum Cut {
     NoDebug,
     Glsl450,
     Whole,
+    NoFences,
     Version,
 }
 
@@ -160,6 +161,7 @@ pub fn cuts(recipe: &Recipe) -> Vec<Cut> {
     cuts.extend(recipe.debug.then_some(Cut::NoDebug));
     cuts.extend(recipe.vulkan_memory_model.then_some(Cut::Glsl450));
     cuts.extend((recipe.vectors != Vectors::Whole).then_some(Cut::Whole));
+    cuts.extend(recipe.fences.then_some(Cut::NoFences));
     cuts.extend((recipe.minor != 5).then_some(Cut::Version));
     cuts
 }
@@ -212,6 +214,7 @@ pub fn apply(recipe: &Recipe, cut: &Cut) -> Recipe {
         Cut::NoDebug => recipe.debug = false,
         Cut::Glsl450 => recipe.vulkan_memory_model = false,
         Cut::Whole => recipe.vectors = Vectors::Whole,
+        Cut::NoFences => recipe.fences = false,
         Cut::Version => recipe.minor = 5,
     }
     recipe

@@ -105,7 +105,7 @@ impl Writer<'_> {
             _ => (true, true),
         };
         let mut mask = MemorySemantics::RELAXED;
-        if picks.percent(40) {
+        if self.recipe.fences && picks.percent(60) {
             mask = MemorySemantics::UNIFORM_MEMORY
                 | match (acquires, releases) {
                     (true, true) => MemorySemantics::ACQUIRE_RELEASE,

@@ -43,7 +43,7 @@ impl Writer<'_> {
         if self.recipe.vulkan_memory_model && !private && picks.percent(40) {
             mask |= MemoryAccess::NON_PRIVATE_POINTER;
             self.saw("operand.NonPrivatePointer");
-            if picks.percent(60) {
+            if self.recipe.fences && picks.percent(70) {
                 let scope = self.some_scope(picks);
                 after.push(scope);
                 if does == Does::Write {
