@@ -140,9 +140,8 @@ impl<'m> Emitter<'m> {
 
     /// The type of unsigned integers of so many bits.
     pub fn int_type(&mut self, bits: u32) -> u32 {
-        let (module, types) = (self.module, self.types);
-        let unsigned = |id: &u32| module.def(*id).is_some_and(|inst| module.operands(inst).get(1) == Some(&0));
-        let known = || types.find(Type::Int { bits }).find(unsigned);
+        let types = self.types;
+        let known = || types.find(Type::Int { bits });
         if bits == 64 && !self.declared.contains_key(&Declaration::Int { bits }) {
             self.require(Capability::Int64);
         }
@@ -151,7 +150,7 @@ impl<'m> Emitter<'m> {
 
     pub fn vector_type(&mut self, component: u32, count: u32) -> u32 {
         let types = self.types;
-        let known = || types.find(Type::Vector { component, count }).min();
+        let known = || types.find(Type::Vector { component, count });
         let id = self.declare(Declaration::Vector { component, count }, known, Op::TypeVector, &[component, count]);
         self.made.insert(id, Type::Vector { component, count });
         id
@@ -159,7 +158,7 @@ impl<'m> Emitter<'m> {
 
     pub fn matrix_type(&mut self, column: u32, count: u32) -> u32 {
         let types = self.types;
-        let known = || types.find(Type::Matrix { column, count }).min();
+        let known = || types.find(Type::Matrix { column, count });
         self.declare(Declaration::Matrix { column, count }, known, Op::TypeMatrix, &[column, count])
     }
 
@@ -172,7 +171,7 @@ impl<'m> Emitter<'m> {
     pub fn pointer_type(&mut self, pointee: u32) -> u32 {
         let class = StorageClass::PhysicalStorageBuffer;
         let types = self.types;
-        let known = || types.find(Type::Pointer { class, pointee }).min();
+        let known = || types.find(Type::Pointer { class, pointee });
         self.declare(Declaration::Pointer { pointee }, known, Op::TypePointer, &[class as u32, pointee])
     }
 
@@ -235,11 +234,17 @@ impl<'m> Emitter<'m> {
         id
     }
 
+    /// Fails if there are more ids than a module can have.
+    pub fn check(&self) -> Result<()> {
+        match self.next > MAX_BOUND {
+            true => invalid(format!("lowered it would have more than {MAX_BOUND} ids, the most that there can be")),
+            false => Ok(()),
+        }
+    }
+
     /// The module's words, with `mark` as an `OpModuleProcessed`.
     pub fn finish(mut self, mark: &str) -> Result<Vec<u32>> {
-        if self.next > MAX_BOUND {
-            return invalid(format!("lowered it would have {} ids; {MAX_BOUND} is the most", self.next));
-        }
+        self.check()?;
         // Stable: what goes to one place keeps its order.
         let ends: Vec<usize> =
             self.places.iter().skip(1).map(|(_, start)| *start).chain([self.inserted.len()]).collect();

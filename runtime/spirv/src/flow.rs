@@ -8,6 +8,9 @@ use rspirv::spirv::Op;
 use rustc_hash::FxHashMap as HashMap;
 use std::ops::Range;
 
+/// Steps up the tree of dominators for each block beyond which a function is refused.
+const MAX_STEPS: usize = 4096;
+
 /// A function's blocks; the first is its entry.
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -46,7 +49,7 @@ impl Flow {
             let labels = successors(module, block.insts.end - 1);
             block.successors = labels.iter().filter_map(|label| flow.labels.get(label).copied()).collect();
         }
-        flow.dominators();
+        flow.dominators()?;
         flow.loops();
         Ok(flow)
     }
@@ -100,9 +103,9 @@ impl Flow {
     }
 
     /// Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
-    fn dominators(&mut self) {
+    fn dominators(&mut self) -> Result<()> {
         if self.blocks.is_empty() {
-            return;
+            return Ok(());
         }
         let reversed = self.reverse_postorder();
         let mut number = vec![usize::MAX; self.blocks.len()];
@@ -114,17 +117,23 @@ impl Flow {
         let mut dominator: Vec<Option<usize>> = vec![None; self.blocks.len()];
         dominator[0] = Some(0);
         let mut changed = true;
+        // Valid modules nest control flow 1023 deep at most, and so stay far below this.
+        let mut steps = self.blocks.len() * MAX_STEPS;
         while changed {
             changed = false;
             for &block in reversed.iter().skip(1) {
                 let known = predecessors[block].iter().copied().filter(|p| dominator[*p].is_some());
                 let common = known.reduce(|mut a, mut b| {
-                    while a != b {
+                    while a != b && steps > 0 {
+                        steps -= 1;
                         let deeper = if number[a] > number[b] { &mut a } else { &mut b };
                         *deeper = dominator[*deeper].unwrap_or(0);
                     }
                     a
                 });
+                if steps == 0 {
+                    return invalid("control flow that is nested deeper than SPIR-V allows");
+                }
                 if dominator[block] != common {
                     dominator[block] = common;
                     changed = true;
@@ -146,6 +155,7 @@ impl Flow {
                 self.blocks[up].span.end = self.blocks[up].span.end.max(end);
             }
         }
+        Ok(())
     }
 
     fn reverse_postorder(&self) -> Vec<usize> {

@@ -137,6 +137,7 @@ fn lower_function<'m>(
                 continue;
             }
             replace(&mut rewrite, dereference, *memory, &mut source)?;
+            rewrite.out.check()?;
         }
     }
     facts.lookups += rewrite.addresses.lookups;
@@ -151,6 +152,9 @@ fn lower_function<'m>(
 /// would be no module.
 fn is_skipped(rewrite: &Rewrite<'_, '_>, dereference: &Dereference, later: bool) -> bool {
     let options = rewrite.addresses.options;
+    if options.is_sound() {
+        return false;
+    }
     let of_kind = match dereference.kind {
         Kind::Load => Broken::SkipLoads,
         Kind::Store { .. } => Broken::SkipStores,

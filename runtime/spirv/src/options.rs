@@ -76,6 +76,14 @@ impl Options {
         }
     }
 
+    /// Whether no test asked for anything to be done wrong.
+    pub(crate) fn is_sound(&self) -> bool {
+        #[cfg(any(test, feature = "seam"))]
+        return self.broken.is_none();
+        #[cfg(not(any(test, feature = "seam")))]
+        true
+    }
+
     /// Whether a test asked for this to be done wrong.
     pub(crate) fn breaks(&self, what: Broken) -> bool {
         #[cfg(any(test, feature = "seam"))]

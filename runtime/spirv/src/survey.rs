@@ -2,7 +2,7 @@
 
 use crate::{
     error::Result,
-    facts::{Access, Facts},
+    facts::{Access, Block, Facts},
     memory::MemoryOperands,
     module::{Module, invalid},
     place::{Places, is_chain},
@@ -142,8 +142,8 @@ pub(crate) fn note(facts: &mut Facts, module: &Module<'_>, types: &Types, block:
         (Type::Struct, None) => 0..module.def(block.0).map_or(0, |inst| module.operands(inst).len() as u32),
         _ => return,
     };
-    let entry = facts.blocks.entry(block.0).or_default();
-    entry.name = module.name(block.0).map(str::to_owned);
+    let name = || module.name(block.0).map(str::to_owned);
+    let entry = facts.blocks.entry(block.0).or_insert_with(|| Block { name: name(), ..Block::default() });
     for member in members {
         let Access { read, written, atomic } = entry.members.entry(member).or_default();
         match kind {
@@ -158,12 +158,17 @@ pub(crate) fn note(facts: &mut Facts, module: &Module<'_>, types: &Types, block:
 fn only_informs(module: &Module<'_>, operands: &[u32]) -> bool {
     let import = operands.first().and_then(|set| module.def(*set)).filter(|inst| inst.op == Op::ExtInstImport);
     import.is_some_and(|inst| {
-        let bytes: Vec<u8> = module.operands(inst).iter().flat_map(|word| word.to_le_bytes()).collect();
-        // DXC's older debug information has a set of its own.
-        let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-        name.starts_with(b"NonSemantic.") || name == b"OpenCL.DebugInfo.100" || name == b"DebugInfo"
+        let longest = DEBUG_SETS.iter().map(|name| name.len()).max().unwrap_or(0).max(NON_SEMANTIC.len());
+        let bytes = module.operands(inst).iter().flat_map(|word| word.to_le_bytes());
+        let name: Vec<u8> = bytes.take_while(|byte| *byte != 0).take(longest + 1).collect();
+        name.starts_with(NON_SEMANTIC) || DEBUG_SETS.contains(&&name[..])
     })
 }
+
+/// What the names of such sets start with.
+const NON_SEMANTIC: &[u8] = b"NonSemantic.";
+/// Sets of debug information from before that rule; DXC's older one is among them.
+const DEBUG_SETS: [&[u8]; 2] = [b"OpenCL.DebugInfo.100", b"DebugInfo"];
 
 /// Whether an instruction that has a pointer among its operands accesses memory as [`dereferences`] finds it, or only
 /// passes the pointer's value on.

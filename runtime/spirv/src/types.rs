@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 const MAX_NESTING: u32 = 255;
 
 /// What a type is. Members of structs are operands of their `OpTypeStruct`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Type {
     Int {
         bits: u32,
@@ -51,9 +51,8 @@ pub(crate) enum Type {
 pub(crate) struct Qualifiers(u8);
 
 impl Qualifiers {
-    const ALL: [Decoration; 6] = [
+    const ALL: [Decoration; 5] = [
         Decoration::Restrict,
-        Decoration::Aliased,
         Decoration::Volatile,
         Decoration::Coherent,
         Decoration::NonWritable,
@@ -107,6 +106,7 @@ impl Member {
 #[derive(Debug, Default)]
 pub(crate) struct Types {
     types: HashMap<u32, Entry>,
+    first: HashMap<Type, u32>,
     members: HashMap<(u32, u32), Member>,
     array_strides: HashMap<u32, u32>,
     /// Decorated together with others.
@@ -231,9 +231,9 @@ impl Types {
         }
     }
 
-    /// Every type that is `wanted`, in no particular order; there is at most one that is no struct, array or pointer.
-    pub fn find(&self, wanted: Type) -> impl Iterator<Item = u32> {
-        self.types.iter().filter(move |(_, entry)| entry.ty == wanted).map(|(id, _)| *id)
+    /// The type that is `wanted`, the first one of several; of integers the unsigned one.
+    pub fn find(&self, wanted: Type) -> Option<u32> {
+        self.first.get(&wanted).copied()
     }
 
     fn declare(&mut self, module: &Module<'_>, index: usize) -> Result<()> {
@@ -280,6 +280,10 @@ impl Types {
         };
         let entry = self.measure(module, index, ty)?;
         self.types.insert(inst.id, entry);
+        let signed = matches!(entry.ty, Type::Int { .. }) && word(1) != 0;
+        if !signed {
+            self.first.entry(entry.ty).or_insert(inst.id);
+        }
         Ok(())
     }
 
@@ -341,8 +345,13 @@ impl Types {
             let words = module.operands(inst);
             match (inst.op, words) {
                 (Op::Decorate, [target, decoration @ ..]) => {
-                    if module.def(*target).is_some_and(|def| def.op == Op::DecorationGroup) {
-                        groups.entry(*target).or_default().push(decoration);
+                    if module.def(*target).is_some_and(|def| def.op == Op::DecorationGroup)
+                        && let Some(kind) = decoration.first()
+                    {
+                        // The last one of a kind, as for anything else, and no more than there are kinds.
+                        let group = groups.entry(*target).or_default();
+                        group.retain(|known| known.first() != Some(kind));
+                        group.push(decoration);
                     }
                     self.decorate(*target, decoration);
                 }
@@ -351,12 +360,12 @@ impl Types {
                 }
                 (Op::GroupDecorate, [group, targets @ ..]) => {
                     self.grouped.extend(targets);
-                    for decoration in groups.get(group).cloned().unwrap_or_default() {
+                    for decoration in groups.get(group).into_iter().flatten() {
                         targets.iter().for_each(|target| self.decorate(*target, decoration));
                     }
                 }
                 (Op::GroupMemberDecorate, [group, targets @ ..]) => {
-                    for decoration in groups.get(group).cloned().unwrap_or_default() {
+                    for decoration in groups.get(group).into_iter().flatten() {
                         for target in targets.as_chunks::<2>().0 {
                             self.decorate_member(target[0], target[1], decoration);
                         }
@@ -377,7 +386,8 @@ impl Types {
             (Some(Decoration::FPRoundingMode), _) => {
                 self.rounded.insert(target);
             }
-            _ if !Qualifiers::of(*kind).is_empty() => {
+            // Restrict is a hint about a pointer, which those made from it need not have.
+            (Some(decoration), _) if decoration != Decoration::Restrict && !Qualifiers::of(*kind).is_empty() => {
                 let known = self.qualifiers.entry(target).or_default();
                 *known = known.and(Qualifiers::of(*kind));
             }

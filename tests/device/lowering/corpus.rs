@@ -31,7 +31,7 @@ pub fn case(name: &str, seed: u64) -> Case {
     let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().expect("four bytes"))).collect();
     let (image, arguments) = (image(seed), arguments(seed));
-    Case { name: name.into(), words, image, arguments, groups: GROUPS }
+    Case { name: format!("{name} {seed}"), words, image, arguments, groups: GROUPS }
 }
 
 /// Whether a module follows wild addresses, which only tables catch: `wild.glsl` says what is expected of those.
@@ -53,43 +53,62 @@ const WITHOUT_LAYER: &[(&str, &str)] = &[(
     "to size shared memory the layer follows pointers into what they point to, and never ends where that is a list (1.3.239)",
 )];
 
-/// Why the validation layer cannot take a module, if it cannot.
-pub fn beyond_layer(name: &str) -> Option<&'static str> {
-    WITHOUT_LAYER.iter().find(|(without, _)| *without == name).map(|(_, reason)| *reason)
+/// Modules that a Mesa cannot run, and why that is no loss. None so far.
+const SKIPPED: &[(&str, &str)] = &[];
+
+/// Whether the validation layer can take a module.
+pub fn takes_layer(name: &str) -> bool {
+    !WITHOUT_LAYER.iter().any(|(without, _)| *without == name)
 }
 
 pub fn tests() -> Vec<Trial> {
     vec![trial(module_path!(), "every_module_in_every_way", every_module_in_every_way)]
 }
 
-/// Only cases whose name contains this run, and their files are written.
+/// Only modules whose name contains this run, in all ways, and their files are written.
 const ONLY: &str = "VKSVM_LOWERING_CASE";
+
+/// How many images each module runs on; one if unset. Pages lie elsewhere with each, too.
+const IMAGES: &str = "VKSVM_LOWERING_IMAGES";
+
+/// What the environment asks for: the cases, and whether somebody wants to look at them.
+fn asked() -> (Vec<Id>, bool) {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let only = variable(ONLY);
+    let images = variable(IMAGES).map_or(1, |n| n.parse().unwrap_or_else(|_| panic!("{IMAGES}={n} is no number")));
+    let named = names().into_iter().filter(|name| only.as_ref().is_none_or(|only| name.contains(only)));
+    let ids: Vec<_> = named.flat_map(|name| (0..images).map(move |image| Id::Corpus(name.clone(), image))).collect();
+    assert!(!ids.is_empty(), "no module in {} is named like {only:?}", directory().display());
+    (ids, only.is_some())
+}
 
 fn every_module_in_every_way() -> Result<(), Ignored> {
     needs()?;
-    let only = std::env::var(ONLY).ok().filter(|only| !only.is_empty());
-    let names: Vec<_> =
-        names().into_iter().filter(|name| only.as_ref().is_none_or(|only| name.contains(only))).collect();
-    assert!(!names.is_empty(), "no module in {} is named like {only:?}", directory().display());
-    let outcomes = spread(names.len(), |worker, index| {
-        worker.judge(&Job { dump: only.is_some(), ..Job::new(Id::Corpus(names[index].clone(), 0)) })
+    let (ids, dump) = asked();
+    let outcomes = spread(ids.len(), |worker, index| {
+        let job = Job::new(ids[index].clone());
+        let ways = if dump { ids[index].all_ways() } else { job.ways.clone() };
+        worker.judge(&Job { dump, ways, ..job })
     });
     let mut wrong = vec![];
-    for (name, outcome) in names.iter().zip(&outcomes) {
+    for (id, outcome) in ids.iter().zip(&outcomes) {
         match outcome {
             Outcome::Agrees => {}
-            Outcome::Skipped(reason) => println!("corpus/{name}: skipped: {reason}"),
+            Outcome::Skipped(reason) => match SKIPPED.iter().find(|(name, _)| id.is_module(name)) {
+                Some((_, why)) => println!("{id}: skipped: {reason}: {why}"),
+                None => wrong.push(format!("{id}: skipped, and nobody says why: {reason}")),
+            },
             Outcome::Unaffected => unreachable!("nothing is broken"),
-            Outcome::Wrong(wrongs) => wrong.extend(wrongs.iter().map(|w| format!("corpus/{name}: {w}"))),
+            Outcome::Wrong(wrongs) => wrong.extend(wrongs.iter().map(|w| format!("{id}: {w}"))),
         }
     }
-    for name in names.iter().filter(|_| validated()) {
-        if let Some(reason) = beyond_layer(name) {
+    for (name, reason) in WITHOUT_LAYER {
+        if validated() && ids.iter().any(|id| id.is_module(name)) {
             println!("corpus/{name}: run without the validation layer: {reason}");
         }
     }
     let agree = outcomes.iter().filter(|outcome| **outcome == Outcome::Agrees).count();
-    println!("corpus: {agree} of {} modules agree in all ways that they ran in", names.len());
+    println!("corpus: {agree} of {} modules agree in all ways that they ran in", ids.len());
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
 }

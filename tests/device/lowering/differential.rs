@@ -1,4 +1,9 @@
 //! Judges a job: lowers the case for each way, has spirv-val look, runs all, compares byte for byte.
+//!
+//! # Safety
+//! Lowered words run only if spirv-val has passed them; the words of cases were passed when they were made, and are looked at
+//! again where the plain way is among a job's.
+#![allow(unsafe_code)]
 
 use super::{
     case::{Case, HEAP},
@@ -27,9 +32,6 @@ struct Lowered {
 }
 
 /// Judges. `started` is told what is about to run.
-///
-/// # Safety
-/// None is asked for: modules pass spirv-val before they run, and a worker's process has nothing to lose.
 pub fn judge(runner: &mut Runner<'_>, job: &Job, mut started: impl FnMut(Way)) -> Outcome {
     let mut case = job.id.case();
     case.check();
@@ -166,8 +168,7 @@ fn execute(runner: &mut Runner<'_>, job: &Job, case: &Case, way: Way, words: &[u
     (&case.name, way).hash(&mut hasher);
     let before = validation_messages().len();
     let limit = Duration::from_millis(job.milliseconds);
-    // SAFETY: lowered words have passed spirv-val; those of the case itself have when they were made.
-    #[allow(unsafe_code)]
+    // SAFETY: this module's promise.
     let ran = unsafe { runner.run(case, way, words, hasher.finish(), limit) };
     let Ran { image, mut strays, null } = ran.map_err(|error| {
         let kind = if error.is::<Stuck>() { Kind::Stuck } else { Kind::Failed };

@@ -47,13 +47,24 @@ impl Id {
         self.hash(&mut hasher);
         let turn = others[(hasher.finish() % others.len() as u64) as usize];
         match self {
-            _ if self.needs_table() => Way::LOWERED.iter().filter(|way| **way != Way::Offset).copied().collect(),
-            Id::Probe(_) => [&[Way::Plain], Way::LOWERED].concat(),
-            _ if is_set(ALL_WAYS) => [&[Way::Plain], Way::LOWERED].concat(),
+            _ if self.needs_table() || is_set(ALL_WAYS) => self.all_ways(),
+            Id::Probe(_) => self.all_ways(),
             Id::Corpus(..) if turn == Way::Offset => vec![Way::Plain, *first, turn],
             Id::Corpus(..) => vec![Way::Plain, *first, Way::Offset, turn],
             Id::Generated(..) => vec![Way::Plain, *first, turn],
         }
+    }
+
+    /// All ways that it can be run in.
+    pub fn all_ways(&self) -> Vec<Way> {
+        let plain = [Way::Plain, Way::Offset];
+        let all = [Way::Plain].iter().chain(Way::LOWERED);
+        all.filter(|way| !self.needs_table() || !plain.contains(way)).copied().collect()
+    }
+
+    /// Whether it is this module of the corpus.
+    pub fn is_module(&self, name: &str) -> bool {
+        matches!(self, Id::Corpus(of, _) if of == name)
     }
 
     /// Whether only tables do what it is about: they know what is outside, and round addresses down.
@@ -72,7 +83,7 @@ impl Id {
 
     /// Whether the validation layer can look at it.
     fn takes_layer(&self) -> bool {
-        !matches!(self, Id::Corpus(name, _) if corpus::beyond_layer(name).is_some())
+        !matches!(self, Id::Corpus(name, _) if !corpus::takes_layer(name))
     }
 
     /// What a case leaves that cannot run as it is.

@@ -118,6 +118,8 @@ impl Worker {
 impl Process {
     fn start(layer: bool) -> Self {
         let mut command = child::command(PART);
+        // Addresses are baked into lowered modules, so no two runs have the same ones: the cache would only grow.
+        command.env("MESA_SHADER_CACHE_DISABLE", "true");
         if !layer {
             command.env("VKSVM_VALIDATION", "0");
         }
