@@ -5,7 +5,7 @@
 //! # Safety
 //! A [`Device`] outlives everything made from it: those borrow it. Whatever is dropped first waits until the device is idle, and
 //! leaks if it does not become so. All of it stays on one thread (`Cell` and `RefCell` make `Device` `!Sync`), which is the
-//! external synchronisation that Vulkan asks for. What recorded commands touch is up to whoever records them, see [`commands`].
+//! external synchronisation that Vulkan asks for. What recorded commands touch is up to whoever records them, see [`Commands`].
 #![allow(unsafe_code)]
 
 mod buffer;

@@ -32,8 +32,6 @@ pub(crate) enum Key {
     Window { base: BaseId, start: u64, log: u32 },
     /// Of a span.
     Span { span: Span, value: SpanValue },
-    /// Not a value: the binary logarithm of the largest power of two that a base is known to be a multiple of.
-    Alignment(BaseId),
 }
 
 /// Memory of at most a page's size, which lies in two pages at most: `bytes` bytes at `start` from a base, at a multiple
@@ -80,7 +78,10 @@ pub(crate) struct Addresses<'a, 'm> {
     pub flow: &'a Flow,
     pub places: &'a Places,
     pub options: Options,
-    pub known: Scope<Key>,
+    /// Values, each with the block that computes it.
+    pub known: Scope<Key, (u32, usize)>,
+    /// The binary logarithms of powers of two that bases are known to be multiples of.
+    pub aligned: Scope<BaseId, u32>,
     /// Lookups emitted.
     pub lookups: usize,
 }
@@ -112,10 +113,23 @@ impl Addresses<'_, '_> {
     pub fn vouch(&mut self, block: usize, piece: Piece) {
         let log = piece.align.trailing_zeros();
         let everywhere = self.options.breaks(Broken::VouchEverywhere);
-        let (key, depth) = (Key::Alignment(piece.base), if everywhere { 0 } else { self.flow.blocks[block].depth });
-        if piece.offset.trailing_zeros() >= log && self.known.get(key, depth).is_none_or(|known| known < log) {
-            self.known.set(key, depth, log);
+        let (key, depth) = (piece.base, if everywhere { 0 } else { self.flow.blocks[block].depth });
+        if piece.offset.trailing_zeros() >= log && self.aligned.get(key, depth).is_none_or(|known| known < log) {
+            self.aligned.set(key, depth, log);
         }
+    }
+
+    /// A value that was computed before, if it can be used in `block`. One from inside a loop is not used after it: drivers
+    /// have got values wrong that invocations took out of a loop in different rounds (llvmpipe of Mesa 22.3), and
+    /// computing it again is cheaper than keeping it.
+    fn value(&self, key: Key, block: usize) -> Option<u32> {
+        let (value, from) = self.known.get(key, self.flow.blocks[block].depth)?;
+        self.flow.stays_inside(from, block).then_some(value)
+    }
+
+    /// Notes that `block` computes a value.
+    fn keep(&mut self, key: Key, block: usize, value: u32) {
+        self.known.set(key, self.flow.blocks[block].depth, (value, block));
     }
 
     /// The largest window around a piece, by where it starts and the logarithm of its size: as large as the piece's own
@@ -130,7 +144,7 @@ impl Addresses<'_, '_> {
             // Only the sum of base and offset is aligned.
             return (piece.offset, own);
         }
-        let vouched = self.known.get(Key::Alignment(piece.base), u32::MAX).unwrap_or(0);
+        let vouched = self.aligned.get(piece.base, u32::MAX).unwrap_or(0);
         let log = own.max(vouched.min(page));
         (piece.offset & !((1 << log) - 1), log)
     }
@@ -138,15 +152,14 @@ impl Addresses<'_, '_> {
     fn window(&mut self, out: &mut Emitter<'_>, site: Site, base: BaseId, start: u64, log: u32) -> u32 {
         let key = Key::Window { base, start, log };
         let block = self.earliest(site.block, self.defined(base));
-        let depth = self.flow.blocks[block].depth;
-        if let Some(known) = self.known.get(key, depth) {
+        if let Some(known) = self.value(key, block) {
             return known;
         }
         let address = self.base(out, Site { block, ..site }, base);
         self.seek(out, site, block);
         let address = out.add_constant(address, start);
         let device = self.translate(out, address, log);
-        self.known.set(key, depth, device);
+        self.keep(key, block, device);
         device
     }
 
@@ -202,9 +215,8 @@ impl Addresses<'_, '_> {
     /// A span's first page, its last page less a page's size, and how far into the first page it starts.
     fn span_values(&mut self, out: &mut Emitter<'_>, site: Site, span: Span, page: u64) -> [u32; 3] {
         let block = self.earliest(site.block, self.defined(span.base));
-        let depth = self.flow.blocks[block].depth;
         let keys = [SpanValue::First, SpanValue::Last, SpanValue::Inside].map(|value| Key::Span { span, value });
-        let known = keys.map(|key| self.known.get(key, depth));
+        let known = keys.map(|key| self.value(key, block));
         if let [Some(low), Some(high), Some(inside)] = known {
             return [low, high, inside];
         }
@@ -217,7 +229,7 @@ impl Addresses<'_, '_> {
         let high = self.page(out, last);
         let values = [low, out.add_constant(high, page.wrapping_neg()), self.inside(out, first, span.log)];
         for (key, value) in keys.into_iter().zip(values) {
-            self.known.set(key, depth, value);
+            self.keep(key, block, value);
         }
         values
     }
@@ -225,8 +237,7 @@ impl Addresses<'_, '_> {
     /// The integer that a base is; less the heap's base in the table form, plus the offset in the offset form.
     fn base(&mut self, out: &mut Emitter<'_>, site: Site, base: BaseId) -> u32 {
         let block = self.earliest(site.block, self.defined(base));
-        let depth = self.flow.blocks[block].depth;
-        if let Some(known) = self.known.get(Key::Base(base), depth) {
+        if let Some(known) = self.value(Key::Base(base), block) {
             return known;
         }
         let site = Site { block, ..site };
@@ -254,7 +265,7 @@ impl Addresses<'_, '_> {
                 out.value(Op::IAdd, ulong, [from, bytes])
             }
         };
-        self.known.set(Key::Base(base), depth, value);
+        self.keep(Key::Base(base), block, value);
         value
     }
 
@@ -266,15 +277,14 @@ impl Addresses<'_, '_> {
             return index;
         }
         let block = self.earliest(site.block, self.defined_by(index));
-        let depth = self.flow.blocks[block].depth;
-        if let Some(known) = self.known.get(Key::Wide(index), depth) {
+        if let Some(known) = self.value(Key::Wide(index), block) {
             return known;
         }
         self.seek(out, site, block);
         let ulong = out.int_type(64);
         let unsigned = self.options.breaks(Broken::UnsignedIndexes);
         let value = out.value(if unsigned { Op::UConvert } else { Op::SConvert }, ulong, [index]);
-        self.known.set(Key::Wide(index), depth, value);
+        self.keep(Key::Wide(index), block, value);
         value
     }
 
@@ -289,6 +299,7 @@ impl Addresses<'_, '_> {
     fn earliest(&self, mut block: usize, defined: usize) -> usize {
         while let Some(header) = self.flow.blocks[block].inside
             && let Some(before) = self.flow.blocks[header].dominator
+            && self.flow.stays_inside(before, block)
             && (self.flow.dominates(defined, before) || self.options.breaks(Broken::HoistAll))
         {
             block = before;

@@ -49,7 +49,7 @@ pub struct Block {
 }
 
 /// How something is accessed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Access {
     /// By a load, a copy from it, or an atomic.
     pub read: bool,

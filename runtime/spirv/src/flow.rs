@@ -32,8 +32,10 @@ pub(crate) struct Block {
     pub dominator: Option<usize>,
     /// Dominators above it.
     pub depth: u32,
-    /// The header of the innermost loop that it is in.
+    /// The header of the innermost loop that it is in, itself if it is one.
     pub inside: Option<usize>,
+    /// Of a header: that of the innermost loop around its own.
+    outer: Option<usize>,
     /// Its place in `Flow::order`, and the place after the last block that it dominates.
     span: Range<usize>,
     successors: Vec<usize>,
@@ -57,6 +59,16 @@ impl Flow {
     /// Whether `a` is `b` or dominates it.
     pub fn dominates(&self, a: usize, b: usize) -> bool {
         self.blocks[a].span.contains(&self.blocks[b].span.start)
+    }
+
+    /// Whether `b` is in every loop that `a` is in.
+    pub fn stays_inside(&self, a: usize, b: usize) -> bool {
+        let Some(header) = self.blocks[a].inside else { return true };
+        let mut inside = self.blocks[b].inside;
+        while let Some(at) = inside.filter(|at| *at != header) {
+            inside = self.blocks[at].outer;
+        }
+        inside.is_some()
     }
 
     /// The block that an instruction is in; the entry for whatever is outside blocks.
@@ -87,6 +99,7 @@ impl Flow {
                         dominator: None,
                         depth: 0,
                         inside: None,
+                        outer: None,
                         span: 0..0,
                         successors: vec![],
                         merge,
@@ -203,8 +216,9 @@ impl Flow {
                 if !after.is_some_and(|after| self.dominates(after, block)) {
                     break;
                 }
-                inside = self.blocks[header].dominator.and_then(|up| self.blocks[up].inside);
+                inside = self.blocks[header].outer;
             }
+            self.blocks[block].outer = inside;
             self.blocks[block].inside = if self.blocks[block].merge.is_some() { Some(block) } else { inside };
         }
     }
@@ -325,6 +339,10 @@ mod tests {
         let merges = [None, Some(5), Some(4), None, None, Some(7), None, None];
         let inside: Vec<_> = flow(&edges, &merges).blocks.iter().map(|block| block.inside).collect();
         assert_eq!(inside, [None, Some(1), Some(2), Some(2), Some(1), Some(5), Some(5), None]);
+        let flow = flow(&edges, &merges);
+        let stays = |a, b| flow.stays_inside(a, b);
+        assert!(stays(0, 3) && stays(1, 3) && stays(3, 2) && stays(4, 2) && stays(0, 7));
+        assert!(!stays(3, 4) && !stays(2, 5) && !stays(1, 5) && !stays(6, 7) && !stays(5, 1));
     }
 
     #[test]

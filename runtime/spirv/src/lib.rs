@@ -18,7 +18,7 @@
 //!
 //! # What is kept
 //! Layouts (any offsets and strides, matrices of both majors), the qualifiers `Coherent`, `Volatile`, `NonWritable`,
-//! `NonReadable`, `Restrict` and `Aliased` of members, memory operands with their scopes, alignments, names, decorations and
+//! `NonReadable` and `Restrict` of members, memory operands with their scopes, alignments, names, decorations and
 //! debug information of what stays. An access that could straddle a page, because it is larger than the alignment that
 //! it declares, becomes several that cannot. Several accesses share a translation where all that they touch lies in one
 //! piece of memory that is aligned to its own size and no larger than a page.

@@ -13,7 +13,7 @@ use crate::{
     options::{Options, Translation},
     place::{Place, Places, is_chain},
     scope::Scope,
-    survey::{self, Dereference, Kind},
+    survey::{self, Dereference, Kind, Told},
     types::Types,
 };
 use rspirv::spirv::{AddressingModel, Op};
@@ -56,8 +56,9 @@ pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
     survey::refuse_untyped(&module)?;
     let mut out = Emitter::new(&module, &types);
     let mut facts = Facts::default();
+    let mut told = Told::default();
     for function in &module.functions {
-        lower_function(&module, &types, function.clone(), *options, &mut out, &mut facts)?;
+        lower_function(&module, &types, function.clone(), *options, &mut out, (&mut facts, &mut told))?;
     }
     facts.capabilities_added = out.capabilities_added().to_vec();
     let words = out.finish(&mark::of(options.translation))?;
@@ -67,11 +68,12 @@ pub fn lower(words: &[u32], options: &Options) -> Result<Lowered, Error> {
 /// The facts of a module that stays as it is.
 fn facts(module: &Module<'_>, types: &Types, options: Options) -> Result<Facts> {
     let mut facts = Facts::default();
+    let mut told = Told::default();
     for function in &module.functions {
         let mut places = Places::new(options);
         for dereference in survey::dereferences(module, types, &mut places, function.clone())? {
             let place = places.of(types, module, dereference.pointer).ok();
-            count(&mut facts, module, types, &dereference, place.and_then(|place| place.block));
+            count(&mut facts, &mut told, module, &dereference, place.and_then(|place| place.block));
         }
     }
     Ok(facts)
@@ -79,8 +81,8 @@ fn facts(module: &Module<'_>, types: &Types, options: Options) -> Result<Facts> 
 
 fn count(
     facts: &mut Facts,
+    told: &mut Told,
     module: &Module<'_>,
-    types: &Types,
     dereference: &Dereference,
     block: Option<(u32, Option<u32>)>,
 ) {
@@ -93,7 +95,7 @@ fn count(
     };
     *counter += 1;
     if let Some(block) = block {
-        survey::note(facts, module, types, block, dereference.kind);
+        survey::note(facts, told, module, block, dereference.kind);
     }
 }
 
@@ -103,7 +105,7 @@ fn lower_function<'m>(
     function: Range<usize>,
     options: Options,
     out: &mut Emitter<'m>,
-    facts: &mut Facts,
+    (facts, told): (&mut Facts, &mut Told),
 ) -> Result<()> {
     survey::refuse_unknown(module, types, function.clone())?;
     let mut places = Places::new(options);
@@ -115,17 +117,27 @@ fn lower_function<'m>(
     let mut by_block: HashMap<usize, Vec<(Dereference, Memory)>> = HashMap::default();
     for dereference in found {
         let place = places.of(types, module, dereference.pointer)?;
-        count(facts, module, types, &dereference, place.block);
+        count(facts, told, module, &dereference, place.block);
         let site = Site { index: dereference.index, block: flow.block_of(dereference.index) };
         let align = alignment(module, types, &dereference, &place)?;
         let memory = Memory::new(site, &place, align, dereference.operands);
         by_block.entry(site.block).or_default().push((dereference, memory));
     }
-    let addresses = Addresses { module, flow: &flow, places: &places, options, known: Scope::new(), lookups: 0 };
+    let addresses = Addresses {
+        module,
+        flow: &flow,
+        places: &places,
+        options,
+        known: Scope::new(),
+        aligned: Scope::new(),
+        lookups: 0,
+    };
     let mut rewrite = Rewrite { module, types, out, addresses };
     for &block in &flow.order {
         let forget = !options.breaks(Broken::ForgetNothing);
-        rewrite.addresses.known.enter(if forget { flow.blocks[block].depth } else { flow.blocks.len() as u32 });
+        let depth = if forget { flow.blocks[block].depth } else { flow.blocks.len() as u32 };
+        rewrite.addresses.known.enter(depth);
+        rewrite.addresses.aligned.enter(depth);
         let Some(found) = by_block.get(&block) else { continue };
         // All of a block is executed or nothing.
         for (_, memory) in found {

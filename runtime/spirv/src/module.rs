@@ -21,6 +21,9 @@ pub(crate) const BOUND: usize = 3;
 /// Ids are below this: the universal limit of the specification's section 2.17.
 pub(crate) const MAX_BOUND: u32 = 0x3f_ffff;
 
+/// Characters of a name that an error gives.
+const MAX_NAME: usize = 100;
+
 /// An instruction. Its words are in [`Module::words`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inst {
@@ -201,7 +204,7 @@ impl<'w> Module<'w> {
             None => "none".into(),
             Some(range) => {
                 let id = self.insts[range.start].id;
-                self.name(id).map_or_else(|| format!("%{id}"), str::to_owned)
+                self.name(id).map_or_else(|| format!("%{id}"), |name| name.chars().take(MAX_NAME).collect())
             }
         }
     }

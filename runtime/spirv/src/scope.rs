@@ -6,17 +6,17 @@ use std::hash::Hash;
 
 /// Facts by key, while the tree is walked from the root down, one path at a time.
 #[derive(Debug)]
-pub(crate) struct Scope<K> {
+pub(crate) struct Scope<K, F> {
     /// The depth of the block that a fact was noted for, and the fact.
-    facts: HashMap<K, (u32, u32)>,
+    facts: HashMap<K, (u32, F)>,
     /// By depth: what was noted there, and the fact that it replaced.
-    noted: Vec<Vec<Note<K>>>,
+    noted: Vec<Vec<Note<K, F>>>,
 }
 
 /// A key, and the depth and fact that it had before.
-type Note<K> = (K, Option<(u32, u32)>);
+type Note<K, F> = (K, Option<(u32, F)>);
 
-impl<K: Copy + Eq + Hash> Scope<K> {
+impl<K: Copy + Eq + Hash, F: Copy> Scope<K, F> {
     pub fn new() -> Self {
         Scope { facts: HashMap::default(), noted: vec![] }
     }
@@ -39,12 +39,12 @@ impl<K: Copy + Eq + Hash> Scope<K> {
     }
 
     /// The fact, if it holds at `depth` on the current path.
-    pub fn get(&self, key: K, depth: u32) -> Option<u32> {
+    pub fn get(&self, key: K, depth: u32) -> Option<F> {
         self.facts.get(&key).filter(|(noted, _)| *noted <= depth).map(|(_, fact)| *fact)
     }
 
     /// Notes a fact for the block at `depth` on the current path.
-    pub fn set(&mut self, key: K, depth: u32, fact: u32) {
+    pub fn set(&mut self, key: K, depth: u32, fact: F) {
         let before = self.facts.insert(key, (depth, fact));
         self.noted[depth as usize].push((key, before));
     }

@@ -6,9 +6,10 @@ use crate::{
     memory::MemoryOperands,
     module::{Module, invalid},
     place::{Places, is_chain},
-    types::{Type, Types},
+    types::Types,
 };
 use rspirv::spirv::{Op, StorageClass};
+use rustc_hash::FxHashSet as HashSet;
 use std::ops::Range;
 
 /// One side of an instruction that accesses memory through a pointer.
@@ -135,22 +136,30 @@ pub(crate) fn refuse_untyped(module: &Module<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What was told of blocks and members so far: telling it again would visit all members of a block for each access.
+pub(crate) type Told = HashSet<(u32, Option<u32>, Access)>;
+
 /// Adds an access to the facts.
-pub(crate) fn note(facts: &mut Facts, module: &Module<'_>, types: &Types, block: (u32, Option<u32>), kind: Kind) {
-    let members = match (types.get(block.0), block.1) {
-        (_, Some(member)) => member..member + 1,
-        (Type::Struct, None) => 0..module.def(block.0).map_or(0, |inst| module.operands(inst).len() as u32),
-        _ => return,
+pub(crate) fn note(facts: &mut Facts, told: &mut Told, module: &Module<'_>, block: (u32, Option<u32>), kind: Kind) {
+    let access = match kind {
+        Kind::Load | Kind::CopySource => Access { read: true, ..Access::default() },
+        Kind::Store { .. } | Kind::CopyTarget => Access { written: true, ..Access::default() },
+        Kind::Atomic { writes } => Access { read: true, written: writes, atomic: true },
+    };
+    if !told.insert((block.0, block.1, access)) {
+        return;
+    }
+    let members = match block.1 {
+        Some(member) => member..member + 1,
+        None => 0..module.def(block.0).map_or(0, |inst| module.operands(inst).len() as u32),
     };
     let name = || module.name(block.0).map(str::to_owned);
     let entry = facts.blocks.entry(block.0).or_insert_with(|| Block { name: name(), ..Block::default() });
     for member in members {
-        let Access { read, written, atomic } = entry.members.entry(member).or_default();
-        match kind {
-            Kind::Load | Kind::CopySource => *read = true,
-            Kind::Store { .. } | Kind::CopyTarget => *written = true,
-            Kind::Atomic { writes } => (*read, *written, *atomic) = (true, *written || writes, true),
-        }
+        let known = entry.members.entry(member).or_default();
+        known.read |= access.read;
+        known.written |= access.written;
+        known.atomic |= access.atomic;
     }
 }
 
