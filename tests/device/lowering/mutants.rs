@@ -35,9 +35,9 @@ struct Fate {
 /// The cases, in the order in which they are tried.
 fn battery() -> Vec<Id> {
     let driver = device().as_ref().map(|c| c.driver.clone()).unwrap_or_default();
-    let seeds = (1..=GENERATED).filter(|seed| !generated::is_beyond(&driver, *seed));
+    let generated = (1..=GENERATED).map(|seed| Id::Generated(seed, generated::cuts_for(&driver, seed)));
     let corpus = corpus::names().into_iter().map(|name| Id::Corpus(name, 0));
-    outside::ids().into_iter().chain(corpus).chain(seeds.map(|seed| Id::Generated(seed, vec![]))).collect()
+    outside::ids().into_iter().chain(corpus).chain(generated).collect()
 }
 
 /// Whether the right lowering agrees, by case and way: where it does not, the case cannot tell that something is broken.

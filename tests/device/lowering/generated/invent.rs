@@ -20,6 +20,7 @@ pub fn invent(seed: u64) -> Recipe {
         minor: picks.of(&[5, 3, 6]),
         vulkan_memory_model: picks.percent(40),
         fences: picks.percent(40),
+        outlive: picks.percent(70),
         vectors: picks.of(&[Vectors::Whole, Vectors::Components, Vectors::Mixed]),
         debug: picks.percent(30),
         local_size,

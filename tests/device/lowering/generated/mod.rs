@@ -13,13 +13,17 @@ mod write;
 
 use super::case::{Case, HEAP};
 pub use evaluate::evaluate;
+use shrink::Cut;
 pub use tests::tests;
 
-/// Whether a seed's module is one that the driver compiles wrongly by itself: see [`recipe::Vectors`] and
-/// [`recipe::Recipe::fences`].
-pub fn is_beyond(driver: &str, seed: u64) -> bool {
-    let recipe = shrink::recipe(seed, &[]);
-    driver.contains("Mesa 22.") && (recipe.vectors == recipe::Vectors::Mixed || recipe.fences)
+/// The cuts that take out of a seed's module what the driver compiles wrongly by itself: see what [`recipe::Vectors`],
+/// [`recipe::Recipe::fences`] and [`recipe::Recipe::outlive`] say of Mesa 22.
+pub fn cuts_for(driver: &str, seed: u64) -> Vec<u32> {
+    if driver.contains("Mesa 22.") {
+        shrink::without(seed, &[Cut::Whole, Cut::NoFences, Cut::NoOutlive])
+    } else {
+        vec![]
+    }
 }
 
 /// The case of a seed after cuts: see [`shrink`].

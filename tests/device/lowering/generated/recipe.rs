@@ -116,6 +116,9 @@ pub struct Recipe {
     /// that for a barrier of the whole workgroup, and where invocations disagree on how often they come by (a loop whose
     /// turns differ), most of them end there: nothing after the loop happens.
     pub fences: bool,
+    /// Whether a pointer that a loop takes on is used after the loop. Not for Mesa 22: its llvmpipe can lose what a loop has
+    /// come to for the invocations that left it before others did.
+    pub outlive: bool,
     /// Names, lines and strings.
     pub debug: bool,
     pub local_size: u32,

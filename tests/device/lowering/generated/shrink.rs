@@ -49,6 +49,7 @@ pub enum Cut {
     Glsl450,
     Whole,
     NoFences,
+    NoOutlive,
     Version,
 }
 
@@ -60,9 +61,19 @@ pub fn recipe(seed: u64, path: &[u32]) -> Recipe {
     })
 }
 
-/// Goes on making smaller what is `bad`, until nothing smaller is or `tries` recipes have been tried. Returns the cuts.
-pub fn shrink(seed: u64, tries: usize, mut bad: impl FnMut(&[u32]) -> bool) -> Vec<u32> {
+/// The cuts that lead from a seed to its recipe without certain things, as far as it has them.
+pub fn without(seed: u64, unwanted: &[Cut]) -> Vec<u32> {
     let mut path = Vec::new();
+    for cut in unwanted {
+        let number = cuts(&recipe(seed, &path)).iter().position(|allowed| allowed == cut);
+        path.extend(number.map(|number| number as u32));
+    }
+    path
+}
+
+/// Goes on making smaller what is `bad` after the cuts of `path`, until nothing smaller is or `tries` recipes have been
+/// tried. Returns all the cuts.
+pub fn shrink(seed: u64, mut path: Vec<u32>, tries: usize, mut bad: impl FnMut(&[u32]) -> bool) -> Vec<u32> {
     let mut left = tries;
     // The first cut to try: those before it were tried, most of them on a recipe that hardly differs.
     let mut next = 0;
@@ -162,6 +173,7 @@ pub fn cuts(recipe: &Recipe) -> Vec<Cut> {
     cuts.extend(recipe.vulkan_memory_model.then_some(Cut::Glsl450));
     cuts.extend((recipe.vectors != Vectors::Whole).then_some(Cut::Whole));
     cuts.extend(recipe.fences.then_some(Cut::NoFences));
+    cuts.extend(recipe.outlive.then_some(Cut::NoOutlive));
     cuts.extend((recipe.minor != 5).then_some(Cut::Version));
     cuts
 }
@@ -215,6 +227,7 @@ pub fn apply(recipe: &Recipe, cut: &Cut) -> Recipe {
         Cut::Glsl450 => recipe.vulkan_memory_model = false,
         Cut::Whole => recipe.vectors = Vectors::Whole,
         Cut::NoFences => recipe.fences = false,
+        Cut::NoOutlive => recipe.outlive = false,
         Cut::Version => recipe.minor = 5,
     }
     recipe

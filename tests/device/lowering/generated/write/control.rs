@@ -235,6 +235,13 @@ impl Writer<'_> {
             self.act(Op::Branch, &[header]);
         }
         self.label(merge);
+        if self.recipe.outlive {
+            if pointer.is_some() {
+                self.saw("loop.pointer outlives it");
+            }
+        } else {
+            self.body.scope.truncate(outer);
+        }
         self.saw("control.loop");
     }
 

@@ -70,6 +70,7 @@ pub const FEATURES: &[&str] = &[
     "load.struct",
     "load.vector",
     "load.vector of 3",
+    "loop.pointer outlives it",
     "loop.takes another pointer",
     "loop.walks a chain",
     "loop.walks a row",
