@@ -2,7 +2,7 @@
 
 use crate::{
     Svm,
-    config::{Config, Placement, Translation},
+    config::{Config, Faults, Placement, Translation},
     error::Result,
     gpu::{call::Calls, plan::QueueDevice},
     os::mapping::Backing,
@@ -10,8 +10,8 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_TRANSLATION`,
-/// `VKSVM_VALIDATION`) and the device.
+/// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_PLACEMENT`,
+/// `VKSVM_TRANSLATION`, `VKSVM_FAULTS`, `VKSVM_IN_PLACE`, `VKSVM_VALIDATION`, `VKSVM_DETECT_UNTRANSLATED`) and the device.
 ///
 /// ```no_run
 /// let svm = vksvm::Svm::builder().device("llvmpipe").heap_size(4 << 30).open()?;
@@ -48,9 +48,40 @@ impl SvmBuilder {
         self
     }
 
-    /// How the device sees the heap. Default: what it does best.
+    /// How the device sees the heap. Overrides `VKSVM_PLACEMENT`. Default: what it does best.
     pub fn placement(mut self, placement: Placement) -> Self {
-        self.config.placement = placement;
+        self.config.placement = Ok(placement);
+        self
+    }
+
+    /// How the CPU's touches of pages that are with the device are served, in discrete placement. Overrides `VKSVM_FAULTS`.
+    /// Default: the best that works here; [`Svm::capabilities`](crate::Svm::capabilities) says which and why.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.config.faults = Ok(faults);
+        self
+    }
+
+    /// Most bytes of device memory that pages may take in discrete placement, rounded down to 2 MiB, at least that.
+    /// Default: 80 % of what the driver offers; on CPU devices at most a quarter of the machine's memory.
+    pub fn device_budget(mut self, bytes: u64) -> Self {
+        self.config.device_budget = Some(bytes);
+        self
+    }
+
+    /// Whether launches may work on pages that stay with the host, in discrete placement, where the device can: what does
+    /// not fit into device memory, and what they reach without having said so. Without it all that a launch reaches is moved
+    /// first, and a launch that reaches more than the budget is an error. Overrides `VKSVM_IN_PLACE`. Default: yes.
+    pub fn in_place(mut self, on: bool) -> Self {
+        self.config.in_place = on;
+        self
+    }
+
+    /// Whether accesses that lowering missed are hunted, in discrete placement on CPU devices, whose threads would otherwise
+    /// read the right bytes by luck: every page that a launch reaches is taken from the CPU while it runs, what moved is
+    /// poisoned, and a touch by one of the device's threads ends the process with the kernel's name. For tests. Overrides
+    /// `VKSVM_DETECT_UNTRANSLATED`. Default: no.
+    pub fn detect_untranslated(mut self, on: bool) -> Self {
+        self.config.detect_untranslated = on;
         self
     }
 

@@ -4,6 +4,33 @@ use crate::error::{Error, Result};
 use crate::os::mapping::Backing;
 use std::time::Duration;
 
+/// Gives an enum its names, as on the command line, in the environment and in JSON.
+macro_rules! named {
+    ($type:ident, $option:literal, $($variant:ident = $name:literal),*) => {
+        impl $type {
+            /// As on the command line, in the environment and in JSON.
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $name,)* }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = Error;
+
+            /// From its [`name`](Self::name).
+            fn from_str(text: &str) -> Result<Self> {
+                match text {
+                    $($name => Ok($type::$variant),)*
+                    _ => Err(Error::BadOption {
+                        option: $option,
+                        reason: format!("'{text}' is none of {}", [$($name),*].join(", ")),
+                    }),
+                }
+            }
+        }
+    };
+}
+
 /// How the device sees the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -15,9 +42,10 @@ pub enum Placement {
     Auto,
     /// The device works on the heap's own memory; nothing is copied or moved.
     Unified,
-    /// Pages move between host and device memory. Not built yet: asking for it is an error.
+    /// Pages move between host and device memory.
     Discrete,
 }
+named!(Placement, "placement", Auto = "auto", Unified = "unified", Discrete = "discrete");
 
 /// How shaders get from unified addresses, the only pointer values that they hold, to device addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +53,8 @@ pub enum Placement {
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Translation {
-    /// Identity where device addresses equal the host's; else an offset where one import covers the whole heap; else
-    /// the table.
+    /// The table in discrete placement. In unified placement identity where device addresses equal the host's; else an
+    /// offset where one import covers the whole heap; else the table.
     #[default]
     Auto,
     /// Kernels run untouched. An error where addresses differ.
@@ -38,39 +66,43 @@ pub enum Translation {
     /// leads to a page that belongs to nobody, so that a kernel that strays there harms nothing.
     Table,
 }
+named!(Translation, "translation", Auto = "auto", Identity = "identity", Offset = "offset", Table = "table");
 
-impl Translation {
-    /// As on the command line and in JSON: `auto`, `identity`, `offset`, `table`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Translation::Auto => "auto",
-            Translation::Identity => "identity",
-            Translation::Offset => "offset",
-            Translation::Table => "table",
-        }
-    }
+/// How the CPU's touches of pages that are with the device are noticed and served, in discrete placement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Faults {
+    /// The first of the others, in their order, that works here.
+    #[default]
+    Auto,
+    /// A service thread on a userfaultfd. System calls that touch such pages work, too.
+    Userfaultfd,
+    /// The touching thread serves itself in a SIGBUS handler, with a userfaultfd. System calls that touch such pages fail
+    /// with EFAULT. A thread that blocks SIGBUS is killed by its touch.
+    Sigbus,
+    /// The touching thread serves itself in a SIGSEGV handler, with page protection: for where userfaultfd is forbidden, as
+    /// in containers. System calls that touch such pages fail with EFAULT. A thread that blocks SIGSEGV is killed by its
+    /// touch.
+    Signal,
 }
-
-impl std::str::FromStr for Translation {
-    type Err = Error;
-
-    /// From its [`name`](Translation::name).
-    fn from_str(text: &str) -> Result<Self> {
-        use Translation::{Auto, Identity, Offset, Table};
-        [Auto, Identity, Offset, Table].into_iter().find(|t| t.name() == text).ok_or_else(|| Error::BadOption {
-            option: "translation",
-            reason: format!("'{text}' is none of auto, identity, offset, table"),
-        })
-    }
-}
+named!(Faults, "faults", Auto = "auto", Userfaultfd = "userfaultfd", Sigbus = "sigbus", Signal = "signal");
 
 /// Options as they are in force: built by `SvmBuilder`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub device: Option<String>,
-    pub placement: Placement,
-    /// An error where the environment names one that there is not.
+    /// An error where the environment names one that there is not; so for the next two.
+    pub placement: Result<Placement>,
     pub translation: Result<Translation>,
+    pub faults: Result<Faults>,
+    /// Bytes of device memory.
+    pub device_budget: Option<u64>,
+    /// Whether the device may work on pages that stay with the host.
+    pub in_place: bool,
+    /// Whether accesses by the device that lowering missed are hunted.
+    pub detect_untranslated: bool,
     pub backing: Option<Backing>,
     pub heap_size: Option<u64>,
     pub segment_size: Option<u64>,
@@ -92,17 +124,25 @@ const SPIN: Duration = Duration::from_micros(50);
 const LAUNCH_LIMIT: Duration = Duration::from_secs(10);
 
 impl Config {
-    /// The defaults, with `VKSVM_DEVICE`, `VKSVM_TRANSLATION` and `VKSVM_VALIDATION` applied.
+    /// The defaults, with the environment's `VKSVM_…` variables applied: see `SvmBuilder`.
     pub fn from_env() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        let on = |name: &str| var(name).map(|v| v != "0");
+        fn named<T: std::str::FromStr<Err = Error> + Default>(value: Option<String>) -> Result<T> {
+            value.map_or_else(|| Ok(T::default()), |name| name.parse())
+        }
         Config {
             device: var("VKSVM_DEVICE"),
-            placement: Placement::Auto,
-            translation: var("VKSVM_TRANSLATION").map_or(Ok(Translation::Auto), |name| name.parse()),
+            placement: named(var("VKSVM_PLACEMENT")),
+            translation: named(var("VKSVM_TRANSLATION")),
+            faults: named(var("VKSVM_FAULTS")),
+            device_budget: None,
+            in_place: on("VKSVM_IN_PLACE").unwrap_or(true),
+            detect_untranslated: on("VKSVM_DETECT_UNTRANSLATED").unwrap_or(false),
             backing: None,
             heap_size: None,
             segment_size: None,
-            validation: var("VKSVM_VALIDATION").is_some_and(|v| v != "0"),
+            validation: on("VKSVM_VALIDATION").unwrap_or(false),
             group: GROUP,
             spin: SPIN,
             launch_limit: Some(LAUNCH_LIMIT),
@@ -121,7 +161,12 @@ impl Config {
         if self.segment_size.is_some_and(|size| size == 0 || size % crate::BLOCK as u64 != 0) {
             return bad("segment_size", "a segment is a multiple of 2 MiB, at least one");
         }
+        if self.device_budget.is_some_and(|bytes| bytes < crate::BLOCK as u64) {
+            return bad("device_budget", "device memory is counted in blocks of 2 MiB, at least one");
+        }
+        self.placement.clone()?;
         self.translation.clone()?;
+        self.faults.clone()?;
         if self.launch_limit == Some(Duration::ZERO) {
             return bad("launch_limit", "must be longer than zero, or None for no limit");
         }

@@ -56,6 +56,14 @@ pub enum Error {
         /// What was found, and what would do.
         reason: String,
     },
+    /// No way to notice the CPU's touches works here, or not the one that was asked for.
+    #[error("faults {faults} does not work here: {reason}; use auto, or placement unified")]
+    FaultsUnavailable {
+        /// `userfaultfd`, `sigbus`, `signal`, or `auto` where none works.
+        faults: &'static str,
+        /// What was tried and what came of it.
+        reason: String,
+    },
     /// Validation was asked for and its layer is not installed.
     #[error(
         "validation was asked for but VK_LAYER_KHRONOS_validation is not installed (Debian: vulkan-validationlayers)"
@@ -346,6 +354,16 @@ pub enum Error {
     OtherScope {
         /// The field.
         field: &'static str,
+    },
+    /// A launch reaches more than device memory may hold, and may not use it in place.
+    #[error(
+        "the launch reaches {needed} bytes in whole pages, device memory may take {budget}; raise device_budget, allow in_place, or split the launch"
+    )]
+    BudgetExceeded {
+        /// Bytes of all pages that it reaches.
+        needed: u64,
+        /// The budget in bytes.
+        budget: u64,
     },
     /// A grid with a zero.
     #[error("grid {grid:?} has no invocation: every dimension must be at least 1")]

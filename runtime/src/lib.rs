@@ -57,7 +57,7 @@ mod stats;
 pub use addr::{BLOCK, PAGE};
 pub use builder::SvmBuilder;
 pub use capabilities::{Capabilities, Probe};
-pub use config::{Placement, Translation};
+pub use config::{Faults, Placement, Translation};
 pub use error::{Error, OsError, Result};
 pub use heap::{Svm, SvmAlloc, SvmBox, SvmVec};
 pub use kernel::*;

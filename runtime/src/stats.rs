@@ -25,4 +25,20 @@ pub struct Stats {
     pub imported_segments: u64,
     /// Segments of the heap.
     pub segments: u64,
+    /// CPU touches of pages that were with the device, and writes to pages that it was reading, that were served. So are,
+    /// with userfaultfd, first touches of pages that only the library or the device had touched. Unified placement has none,
+    /// nor any of what follows.
+    pub cpu_faults: u64,
+    /// Bytes copied to device memory.
+    pub bytes_to_device: u64,
+    /// Bytes copied back.
+    pub bytes_to_host: u64,
+    /// Pages that gave up their place in device memory for others.
+    pub evictions: u64,
+    /// Pages that launches used where they are, with the host, a page counted once a launch.
+    pub in_place_pages: u64,
+    /// Bytes of device memory in use by pages.
+    pub device_bytes: u64,
+    /// The most that it ever was.
+    pub device_peak_bytes: u64,
 }

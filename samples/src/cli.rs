@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use vksvm::Svm;
 use vksvm_samples::workloads::Size;
 
 /// Real workloads on memory that CPU and GPU share, each checked against a reference on the CPU.
@@ -29,14 +30,69 @@ pub enum Command {
     },
 }
 
+/// How the heap is opened.
 #[derive(Args)]
-pub struct InfoOptions {
+pub struct OpenOptions {
     /// How the device sees the heap
     #[arg(long, value_enum, default_value_t)]
     pub placement: Placement,
     /// How shaders get from unified to device addresses
     #[arg(long, value_enum, default_value_t)]
     pub translation: Translation,
+    /// How CPU touches of pages that are with the device are served
+    #[arg(long, value_enum, default_value_t)]
+    pub faults: Faults,
+    /// Device memory that pages may take, in bytes or with KiB, MiB, GiB
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub device_budget: Option<u64>,
+    /// Whether launches may use pages that stay with the host
+    #[arg(long, value_enum, default_value_t)]
+    pub in_place: Switch,
+}
+
+impl OpenOptions {
+    /// Opens it.
+    pub fn open(&self) -> vksvm::Result<Svm> {
+        let mut builder = Svm::builder();
+        // Left out, an option leaves it to the environment.
+        if !matches!(self.placement, Placement::Auto) {
+            builder = builder.placement(self.placement.into());
+        }
+        if !matches!(self.translation, Translation::Auto) {
+            builder = builder.translation(self.translation.into());
+        }
+        if !matches!(self.faults, Faults::Auto) {
+            builder = builder.faults(self.faults.into());
+        }
+        if let Some(bytes) = self.device_budget {
+            builder = builder.device_budget(bytes);
+        }
+        if matches!(self.in_place, Switch::Off) {
+            builder = builder.in_place(false);
+        }
+        builder.open()
+    }
+}
+
+/// Reads `4096`, `16MiB`, `2GiB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "KiB" | "K" => 10,
+        "MiB" | "M" => 20,
+        "GiB" | "G" => 30,
+        _ => return Err(format!("'{text}' is no size: a number, or one with KiB, MiB or GiB")),
+    };
+    let number: u64 = number.parse().map_err(|_| format!("'{text}' is no size: it does not begin with a number"))?;
+    number.checked_mul(1 << shift).ok_or_else(|| format!("'{text}' is more than an address space holds"))
+}
+
+#[derive(Args)]
+pub struct InfoOptions {
+    #[command(flatten)]
+    pub open: OpenOptions,
     /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
@@ -47,12 +103,8 @@ pub struct RunOptions {
     /// Workloads by name, as `svm-samples list` shows them, or `all`
     #[arg(required = true, value_name = "NAME")]
     pub names: Vec<String>,
-    /// How the device sees the heap
-    #[arg(long, value_enum, default_value_t)]
-    pub placement: Placement,
-    /// How shaders get from unified to device addresses
-    #[arg(long, value_enum, default_value_t)]
-    pub translation: Translation,
+    #[command(flatten)]
+    pub open: OpenOptions,
     /// small, medium, large, or a number in the workload's own unit [default: medium]
     #[arg(long)]
     pub size: Option<Size>,
@@ -115,6 +167,37 @@ impl From<Translation> for vksvm::Translation {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Faults {
+    /// The first of the others that works here
+    #[default]
+    Auto,
+    /// By a service thread; system calls that touch such pages work
+    Userfaultfd,
+    /// By the touching thread, in a SIGBUS handler
+    Sigbus,
+    /// By the touching thread, in a SIGSEGV handler; needs no userfaultfd
+    Signal,
+}
+
+impl From<Faults> for vksvm::Faults {
+    fn from(faults: Faults) -> Self {
+        match faults {
+            Faults::Auto => vksvm::Faults::Auto,
+            Faults::Userfaultfd => vksvm::Faults::Userfaultfd,
+            Faults::Sigbus => vksvm::Faults::Sigbus,
+            Faults::Signal => vksvm::Faults::Signal,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Switch {
+    #[default]
+    On,
+    Off,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,13 +214,20 @@ mod tests {
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert_eq!(run.names, ["saxpy", "bfs"]);
         assert_eq!((run.size, run.seed, run.json), (Some(Size::Exactly(1000)), 7, true));
-        assert!(matches!((run.placement, run.translation), (Placement::Unified, Translation::Table)));
+        assert!(matches!((run.open.placement, run.open.translation), (Placement::Unified, Translation::Table)));
+        let line = "svm-samples run all --placement discrete --faults sigbus --device-budget 16MiB --in-place off";
+        let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
+        assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
+        assert_eq!(run.open.device_budget, Some(16 << 20));
         for wrong in [
             "run",
             "run saxpy --size 0",
             "run saxpy --placement sideways",
             "run saxpy --translation none",
-            "run saxpy --device-budget 1",
+            "run saxpy --device-budget lots",
+            "run saxpy --device-budget 16PiB",
+            "run saxpy --device-budget 99999999999GiB",
+            "run saxpy --faults none",
         ] {
             let line = ["svm-samples"].into_iter().chain(wrong.split(' '));
             assert!(Cli::try_parse_from(line).is_err(), "{wrong}");

@@ -3,7 +3,7 @@
 use crate::cli::InfoOptions;
 use anyhow::{Context, Result};
 use std::{fs, path::Path};
-use vksvm::{GLSL_PRELUDE, GpuStruct, Ptr, Svm, glsl_declarations};
+use vksvm::{GLSL_PRELUDE, GpuStruct, Ptr, glsl_declarations};
 use vksvm_samples::{
     types::{Extent, Item, Node, Word},
     workloads::{self, grouped},
@@ -21,7 +21,7 @@ pub fn list() {
 
 /// Prints what the heap found and decided.
 pub fn info(options: &InfoOptions) -> Result<()> {
-    let svm = Svm::builder().placement(options.placement.into()).translation(options.translation.into()).open()?;
+    let svm = options.open.open()?;
     let c = svm.capabilities();
     if options.json {
         println!("{}", serde_json::to_string(c)?);

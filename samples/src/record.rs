@@ -1,7 +1,7 @@
 //! The JSON line of a run.
 
 use serde::Serialize;
-use vksvm::Capabilities;
+use vksvm::{Stats, Svm};
 use vksvm_samples::workloads::{Outcome, Workload};
 
 /// What `--json` prints, one object a line. Field names and order are part of the command line's interface.
@@ -17,7 +17,6 @@ pub struct Record<'a> {
     wall_us: u64,
     kernel_us: u64,
     launches: u64,
-    // Unified placement serves no faults and moves nothing: nothing counts these yet.
     cpu_faults: u64,
     bytes_to_device: u64,
     bytes_to_host: u64,
@@ -27,7 +26,9 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub fn new(workload: &'a Workload, capabilities: &'a Capabilities, outcome: &Outcome) -> Self {
+    /// `before` is what was counted until the workload began.
+    pub fn new(workload: &'a Workload, svm: &'a Svm, before: &Stats, outcome: &Outcome) -> Self {
+        let (capabilities, now) = (svm.capabilities(), svm.stats());
         Record {
             workload: workload.name,
             placement: capabilities.placement,
@@ -39,12 +40,12 @@ impl<'a> Record<'a> {
             wall_us: outcome.measured.wall.as_micros() as u64,
             kernel_us: outcome.measured.kernel.as_micros() as u64,
             launches: outcome.measured.launches,
-            cpu_faults: 0,
-            bytes_to_device: 0,
-            bytes_to_host: 0,
-            evictions: 0,
-            in_place_pages: 0,
-            device_peak_bytes: 0,
+            cpu_faults: now.cpu_faults - before.cpu_faults,
+            bytes_to_device: now.bytes_to_device - before.bytes_to_device,
+            bytes_to_host: now.bytes_to_host - before.bytes_to_host,
+            evictions: now.evictions - before.evictions,
+            in_place_pages: now.in_place_pages - before.in_place_pages,
+            device_peak_bytes: now.device_peak_bytes,
         }
     }
 }

@@ -7,14 +7,13 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::io::Write;
-use vksvm::Svm;
 use vksvm_samples::workloads::{ALL, Job, Size, Workload};
 
 /// Runs what the options name; whether every result was right.
 pub fn run(options: &RunOptions) -> Result<bool> {
     let chosen = choose(&options.names)?;
     check_input(options, &chosen)?;
-    let svm = Svm::builder().placement(options.placement.into()).translation(options.translation.into()).open()?;
+    let svm = options.open.open()?;
     let display = Display::new(options.json, chosen.len());
     let (mut rows, mut all_right) = (vec![], true);
 
@@ -29,6 +28,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
             step: &|what| display.step(workload.name, what),
         };
         // An error ends this workload, not the others.
+        let before = svm.stats();
         let outcome = workload.run(&job);
         let row = match &outcome {
             Ok(outcome) => Row::of(workload, outcome),
@@ -39,7 +39,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
         if options.json
             && let Ok(outcome) = &outcome
         {
-            let line = serde_json::to_string(&Record::new(workload, svm.capabilities(), outcome))?;
+            let line = serde_json::to_string(&Record::new(workload, &svm, &before, outcome))?;
             // Not println: a reader that has gone away is an error to report, not a panic.
             writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")?;
         }

@@ -47,7 +47,7 @@ const PINNED_SEGMENT: u64 = 256 << 20;
 impl Svm {
     pub(crate) fn open_with(config: &Config, seam: &crate::builder::Seam) -> Result<Self> {
         config.check()?;
-        if config.placement == Placement::Discrete {
+        if config.placement == Ok(Placement::Discrete) {
             return Err(Error::PlacementUnavailable {
                 placement: "discrete",
                 device: config.device.clone().unwrap_or_else(|| "any".into()),
@@ -93,6 +93,7 @@ impl Svm {
             largest_free_bytes: self.0.heap.largest_free() as u64,
             imported_segments: imported_segments as u64,
             segments: segments as u64,
+            ..Default::default()
         }
     }
 
