@@ -55,7 +55,7 @@ struct State {
     issued: u64,
     /// What the device has reached, and what is known of it.
     reached: u64,
-    told: u64,
+    ended: u64,
     fail_after: Option<usize>,
     failed: bool,
     ever_failed: bool,
@@ -80,7 +80,7 @@ impl Fake {
             flying: VecDeque::new(),
             issued: 0,
             reached: 0,
-            told: 0,
+            ended: 0,
             fail_after: None,
             failed: false,
             ever_failed: false,
@@ -166,7 +166,7 @@ impl Fake {
             self.step();
         }
         let mut s = self.state();
-        s.told = s.told.max(point);
+        s.ended = s.ended.max(point);
     }
 
     /// Waits for everything, as whoever frees memory does.
@@ -384,13 +384,13 @@ impl Mechanism for Fake {
     }
 
     fn reached(&self) -> u64 {
-        self.state().told
+        self.state().ended
     }
 
     fn poll(&self) -> u64 {
         let mut s = self.state();
-        s.told = s.told.max(s.reached);
-        s.told
+        s.ended = s.ended.max(s.reached);
+        s.ended
     }
 
     fn wait(&self, point: u64) {
