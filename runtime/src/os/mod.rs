@@ -3,3 +3,4 @@
 pub(crate) mod exit;
 pub(crate) mod mapping;
 pub(crate) mod memory;
+pub(crate) mod threads;
