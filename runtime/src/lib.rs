@@ -47,6 +47,8 @@ mod builder;
 mod capabilities;
 mod config;
 mod error;
+#[cfg(any(test, feature = "seam"))]
+mod failures;
 mod gpu;
 mod heap;
 mod kernel;
@@ -75,6 +77,7 @@ pub mod seam {
             plan::{Batch, Dispatch, QueueDevice, Step, Use},
             validation::messages as validation_messages,
         },
+        os::call::{SystemCall, SystemFailures},
     };
     /// Vulkan's results, for [`Failures::fail`], and the flags of [`Command::Barrier`].
     pub use ash::vk::{AccessFlags, PipelineStageFlags, Result as VkResult};

@@ -38,7 +38,7 @@ use std::alloc::Layout;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most shards that a heap has. More would keep more empty slabs than they save waiting.
 const MAX_SHARDS: usize = 32;
@@ -57,7 +57,7 @@ pub(crate) struct HeapOptions {
 
 /// A heap over one mapping. Memory goes back with the `Heap`, whatever is still allocated.
 pub(crate) struct Heap {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     options: HeapOptions,
     max_align: usize,
     pages: Pages,
@@ -81,7 +81,8 @@ impl Heap {
     /// # Errors
     ///
     /// [`Error::BadOption`] if the segment size is zero or no multiple of 2 MiB, or for more than 2^32 pages.
-    pub(crate) fn new(mapping: Mapping, options: HeapOptions) -> Result<Self> {
+    pub(crate) fn new(mapping: impl Into<Arc<Mapping>>, options: HeapOptions) -> Result<Self> {
+        let mapping = mapping.into();
         let HeapOptions { segment, cross_segments, .. } = options;
         if segment == 0 || !segment.is_multiple_of(BLOCK) {
             let reason = format!("{segment} bytes: a segment must be a positive multiple of {BLOCK} bytes");
