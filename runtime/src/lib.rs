@@ -82,6 +82,8 @@ pub mod seam {
     /// Vulkan's results, for [`Failures::fail`], and the flags of [`Command::Barrier`].
     pub use ash::vk::{AccessFlags, PipelineStageFlags, Result as VkResult};
     use std::sync::Arc;
+    /// Ways to break the page protocol.
+    pub use vksvm_pages::Broken as BrokenPages;
 
     /// Puts a test's device around the real one.
     pub type WrapQueue = dyn Fn(Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> + Send + Sync;

@@ -38,6 +38,8 @@ pub(crate) struct DeviceInfo {
     /// The Vulkan version, `major.minor.patch`.
     pub version: String,
     pub is_cpu: bool,
+    /// Whether the device's memory is the host's: it is the CPU, or integrated with it.
+    pub shares_memory: bool,
     pub push_constants: usize,
     pub max_groups: [u32; 3],
     pub max_local: [u32; 3],
@@ -114,9 +116,14 @@ impl Device {
     /// The system's numbers of the threads that came up while the device was made, in ascending order: on a device that is the
     /// CPU, those that run its kernels. A thread that the program started at that very moment may be among them. Empty on
     /// other devices.
-    #[allow(dead_code, reason = "discrete placement, which is being built, asks for them")]
     pub fn threads(&self) -> &[u32] {
         &self.threads
+    }
+
+    /// Bytes in the device's largest memory of its own.
+    pub fn local_bytes(&self) -> u64 {
+        let local = |heap: &&vk::MemoryHeap| heap.flags.contains(vk::MemoryHeapFlags::DEVICE_LOCAL);
+        self.memory.memory_heaps_as_slice().iter().filter(local).map(|heap| heap.size).max().unwrap_or(0)
     }
 
     /// Where copies go: the launches' queue where there is no other.
@@ -207,6 +214,10 @@ impl DeviceInfo {
                 format!("{}.{}.{}", vk::api_version_major(v), vk::api_version_minor(v), vk::api_version_patch(v))
             },
             is_cpu: candidate.properties.device_type == vk::PhysicalDeviceType::CPU,
+            shares_memory: matches!(
+                candidate.properties.device_type,
+                vk::PhysicalDeviceType::CPU | vk::PhysicalDeviceType::INTEGRATED_GPU
+            ),
             push_constants: limits.max_push_constants_size as usize,
             max_groups: limits.max_compute_work_group_count,
             max_local: limits.max_compute_work_group_size,

@@ -33,7 +33,7 @@ use std::{
 const CHUNK: usize = 64 << 20;
 
 /// Slots in a chunk; the last one may have fewer.
-const CHUNK_SLOTS: u32 = (CHUNK / PAGE) as u32;
+pub(crate) const CHUNK_SLOTS: u32 = (CHUNK / PAGE) as u32;
 
 /// How copies are to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +42,10 @@ pub enum Way {
     #[default]
     Auto,
     /// Memcpy in both directions.
+    #[cfg_attr(not(feature = "seam"), allow(dead_code, reason = "only tests ask for it"))]
     Mapped,
     /// The device copies, in both directions.
+    #[cfg_attr(not(feature = "seam"), allow(dead_code, reason = "only tests ask for it"))]
     Staged,
 }
 

@@ -10,16 +10,13 @@
 //! uses (pipelines, queries) is held by the queue until the submission has ended.
 #![allow(unsafe_code)]
 
-#[allow(dead_code, reason = "discrete placement, which is being built, asks for it")]
 mod budget;
 pub(crate) mod call;
-#[allow(dead_code, reason = "discrete placement, which is being built, drives it")]
 mod chunk;
 mod device;
 mod features;
 mod import;
 mod instance;
-#[allow(dead_code, reason = "discrete placement, which is being built, drives it")]
 mod memory;
 #[cfg(feature = "seam")]
 pub(crate) mod opened;
@@ -34,13 +31,11 @@ mod table;
 mod timing;
 pub(crate) mod validation;
 
-#[allow(unused_imports, reason = "as for the module")]
 pub(crate) use budget::default_budget;
 pub(crate) use device::{Device, DeviceInfo};
 pub(crate) use import::Import;
 pub(crate) use instance::Instance;
-#[allow(unused_imports, reason = "as for the module")]
-pub(crate) use memory::{DeviceMemory, Part, Way};
+pub(crate) use memory::{CHUNK_SLOTS, DeviceMemory, Part, Way};
 pub(crate) use pipeline::{Pipeline, PipelineSource};
 pub(crate) use queue::{Queue, QueueOptions};
 pub(crate) use reaper::Reaper;

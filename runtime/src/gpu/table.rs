@@ -144,7 +144,6 @@ impl Table {
 
     /// Has `pages`, which the table must have, lead to the null page, as at first. Launches that are submitted from now on
     /// follow. No lock, no allocation: also called in signal handlers.
-    #[allow(dead_code, reason = "discrete placement, which is being built, calls it")]
     pub fn clear(&self, pages: Range<usize>) {
         let null = self.null();
         self.entries()[pages].iter().for_each(|entry| entry.store(null, Ordering::Relaxed));

@@ -101,7 +101,6 @@ impl SystemCalls {
     }
 
     #[cfg(any(test, feature = "seam"))]
-    #[allow(dead_code, reason = "only unit tests use it until the builder takes a plan")]
     pub(crate) fn with(failures: std::sync::Arc<SystemFailures>) -> Self {
         SystemCalls { failures: Some(failures) }
     }

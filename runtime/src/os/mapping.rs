@@ -110,7 +110,6 @@ impl Mapping {
     }
 
     /// Has what comes after the mapping's making go through `calls`.
-    #[allow(dead_code, reason = "discrete placement, which uses it, is being built")]
     pub(crate) fn with_calls(self, calls: SystemCalls) -> Self {
         Mapping { calls, ..self }
     }

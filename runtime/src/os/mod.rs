@@ -2,7 +2,6 @@
 
 pub(crate) mod call;
 pub(crate) mod exit;
-#[allow(dead_code, unused_imports, reason = "discrete placement, which uses it, is being built")]
 pub(crate) mod faults;
 pub(crate) mod mapping;
 pub(crate) mod memory;

@@ -1,4 +1,19 @@
-//! Owns the answer to which threads this process has.
+//! Owns the library's threads: their start; and the answer to which threads this process has.
+
+use crate::error::{Error, OsError, Result};
+use std::thread::{Builder, JoinHandle};
+
+/// Starts a thread of the library's own.
+///
+/// # Errors
+/// [`Error::Os`] where the system has no room for one.
+pub(crate) fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    Builder::new().name(name.into()).spawn(run).map_err(|error| Error::Os {
+        call: "clone",
+        doing: "starting a thread of the library",
+        os: OsError(error.raw_os_error().unwrap_or(0)),
+    })
+}
 
 /// The system's numbers of this process's threads, in ascending order: what `gettid` returns in each. Empty where procfs is
 /// not mounted.

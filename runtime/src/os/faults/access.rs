@@ -167,6 +167,11 @@ impl Access {
         Ok(true)
     }
 
+    /// Whether [`restore_reads`](Self::restore_reads) can do it.
+    pub(crate) fn can_restore_reads(&self) -> bool {
+        self.uffd().is_none_or(Uffd::maps_protected)
+    }
+
     /// Maps what `range` has not mapped. Whether that was all of it.
     fn map(&self, uffd: &Uffd, range: Range<usize>, protected: bool) -> Result<bool> {
         let os_page = rustix::param::page_size();
