@@ -36,6 +36,10 @@ pub fn info(options: &InfoOptions) -> Result<()> {
         size(c.page_bytes)
     );
     println!("backing      {:?}", c.backing);
+    if c.device_budget_bytes > 0 {
+        let place = if c.in_place { "what does not fit is used in place" } else { "nothing is used in place" };
+        println!("device       {} for pages; {place}", size(c.device_budget_bytes));
+    }
     println!("arguments    up to {} bytes", c.max_argument_bytes);
     println!(
         "grid         up to {:?} workgroups of {:?}, {} invocations",

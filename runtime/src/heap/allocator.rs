@@ -69,8 +69,9 @@ pub(crate) trait Keeper: Send + Sync {
 
 /// A heap over one mapping. Memory goes back with the `Heap`, whatever is still allocated.
 pub(crate) struct Heap {
-    mapping: Arc<Mapping>,
+    /// Dropped before what it keeps.
     keeper: OnceLock<Arc<dyn Keeper>>,
+    mapping: Arc<Mapping>,
     options: HeapOptions,
     max_align: usize,
     pages: Pages,

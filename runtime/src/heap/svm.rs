@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     gpu::{self, Device, Instance, Queue, QueueOptions, Reaper, Timers, VulkanQueue},
     os::{mapping::Mapping, memory::total_memory},
-    residency::{Plan, Residency},
+    residency::{Lowering, Plan, Residency},
     stats::Stats,
 };
 use std::{alloc::Layout, ptr::NonNull, sync::Arc};
@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     pub timers: Arc<Timers>,
     pub residency: Residency,
     /// How kernels are lowered; `None` where they run untouched.
-    pub lowering: Option<vksvm_spirv::Options>,
+    pub lowering: Option<Lowering>,
     heap: Heap,
     pub device: Arc<Device>,
     capabilities: Capabilities,
@@ -167,7 +167,7 @@ impl Inner {
             heap.keep(discrete.keeper());
         }
         let capabilities = Capabilities::of(&device.info, why, segment, len);
-        let lowering = residency.lowering().map(|translation| seam.lowering(translation));
+        let lowering = residency.lowering().map(|translation| Lowering::new(seam.lowering(translation)));
         registry::add(heap.span());
         Ok(Inner {
             reaper: Some(Reaper::start(&queue).inspect_err(|_| registry::remove(heap.span()))?),

@@ -130,9 +130,17 @@ impl Loader<'_> {
         }
         let local_size = module.local_size;
         let constants: Vec<_> = constants.into_iter().map(|(id, value)| (id, value.bytes)).collect();
-        let words = lower(&svm, &entry, words)?;
+        let lowered;
+        let words: &[u32] = match &svm.0.lowering {
+            Some(lowering) => {
+                lowered = lowering.lower(words).map_err(|error| not_lowered(&entry, error))?;
+                require_more(device, &entry, &lowered)?;
+                &lowered.words
+            }
+            None => &words,
+        };
         let source = PipelineSource {
-            words: &words,
+            words,
             entry: &entry,
             push_constants: bytes.next_multiple_of(4) as u32,
             constants: &constants,
@@ -187,21 +195,16 @@ fn drop_capability(words: &mut Vec<u32>, capability: Capability) {
     }
 }
 
-/// Has the kernel translate its addresses, where this `Svm` needs that. What was checked on the module as it came stays true: its
-/// interface is left alone, and capabilities that it needs more are checked here.
-fn lower(svm: &Svm, kernel: &str, words: Vec<u32>) -> Result<Vec<u32>> {
-    let Some(options) = &svm.0.lowering else {
-        return Ok(words);
-    };
-    let lowered = vksvm_spirv::lower(&words, options).map_err(|error| not_lowered(kernel, error))?;
-    let device = &svm.0.device;
+/// Checks what a lowered module needs more than the module as it came did; what was checked on that stays true, since its
+/// interface is left alone.
+fn require_more(device: &Device, kernel: &str, lowered: &vksvm_spirv::Lowered) -> Result<()> {
     let more = lowered.facts.capabilities_added.iter();
     let missing: Vec<_> = more.filter(|c| !device.allows(**c)).map(|c| format!("capability {c:?}")).collect();
     if !missing.is_empty() {
         return Err(Error::MissingCapabilities { kernel: kernel.into(), device: device.info.name.clone(), missing });
     }
     tracing::debug!("lowered kernel '{kernel}': {:?}", lowered.facts.dereferences);
-    Ok(lowered.words)
+    Ok(())
 }
 
 /// Why a kernel cannot be lowered, in this library's terms.

@@ -2,10 +2,11 @@
 //!
 //! *Unified* placement (`unified`): they stay where they are. *Discrete* placement (`discrete`): they move, as `vksvm-pages` decides and
 //! `mover` carries out, and CPU faults bring them back; `waiting` has the faults that cannot be served at once. Both find the heap's own
-//! memory through `imports`. What is possible here is tried by `probe`, and decided on by `plan`.
+//! memory through `imports`. What is possible here is tried by `probe`, and decided on by `plan`. Kernels are `lowering`'s.
 
 mod discrete;
 mod imports;
+mod lowering;
 mod mover;
 mod plan;
 mod probe;
@@ -15,6 +16,7 @@ mod waiting;
 
 pub(crate) use discrete::{Discrete, Ready};
 pub(crate) use imports::{Imports, Views};
+pub(crate) use lowering::Lowering;
 pub(crate) use plan::{Plan, Reasons};
 pub(crate) use probe::Findings;
 pub(crate) use translation::{Shown, Translator};

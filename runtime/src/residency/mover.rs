@@ -39,13 +39,15 @@ const COPIERS: usize = 4;
 const SPOILED: u8 = 0xa5;
 
 /// A heap's memory and device, in the protocol's terms.
+///
+/// Dropped in this order: what shows the heap to the device before what keeps it mapped.
 pub(super) struct Mover {
-    pub access: Arc<Access>,
-    pub memory: DeviceMemory,
-    pub table: Table,
     /// Where the device finds pages that stay with the host; `None` where it cannot, or must not.
     pub imports: Option<Imports>,
+    pub memory: DeviceMemory,
+    pub table: Table,
     pub queue: Arc<Queue>,
+    pub access: Arc<Access>,
     pub points: Points,
     pub lot: Lot,
     /// The heap's unified addresses.
@@ -171,7 +173,8 @@ impl Mechanism for Mover {
     }
 
     fn poll(&self) -> u64 {
-        self.queue.poll().max(self.waited.load(SeqCst))
+        self.ended(self.queue.poll());
+        self.reached()
     }
 
     fn wait(&self, point: u64) {
