@@ -39,8 +39,8 @@ use std::os::fd::OwnedFd;
 use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
 use std::sync::atomic::{Ordering, compiler_fence};
 
-/// Bytes that one `fallocate` populates. A pending signal makes the call undo its work and return EINTR; pieces
-/// this small (a few milliseconds each) get done between the ticks of any profiler or timer.
+/// Bytes that one call populates: some ten milliseconds, for which other threads' mmap and mprotect wait. Where `fallocate` does
+/// it, a pending signal undoes the call's work; this little gets done between the ticks of any profiler or timer.
 const POPULATE_PIECE: usize = 16 << 20;
 
 /// What was being done when mprotect found no entry left in the process' table of mappings, and what to do about it.
@@ -140,13 +140,14 @@ impl Mapping {
         self.runtime.as_ref().unwrap_or(&self.user).at(offset)
     }
 
-    /// Gives every OS page of `range` (byte offsets, multiples of the OS page) its memory now. What is there
-    /// already keeps its content, the rest reads zeros.
+    /// Gives every OS page of `range` (byte offsets, multiples of the OS page) its memory now, and maps it in the runtime view: what is
+    /// copied there next would fault on each. What is there already keeps its content, the rest reads zeros. Safe to call from
+    /// a signal handler.
     ///
     /// # Errors
     ///
-    /// [`Error::Os`], ENOSPC or ENOMEM when memory has run out, where part of the range may be populated by then, or
-    /// in a forked child, where nothing happens.
+    /// [`Error::Os`], ENOMEM when memory has run out, where part of the range may be populated by then, or EPERM in a forked child, where
+    /// nothing happens.
     ///
     /// # Panics
     ///
@@ -155,14 +156,22 @@ impl Mapping {
         self.check(&range);
         const DOING: &str = "giving heap pages their memory";
         self.user.check_process(DOING)?;
-        let Some(memfd) = &self.memfd else {
-            return self.user.advise(&self.calls, range, Advice::LinuxPopulateWrite, DOING);
-        };
+        let view = self.runtime.as_ref().unwrap_or(&self.user);
         let mut at = range.start;
         while at < range.end {
-            let piece = POPULATE_PIECE.min(range.end - at);
-            self.allocate(memfd, FallocateFlags::empty(), at..at + piece, DOING)?;
-            at += piece;
+            let piece = at..(at + POPULATE_PIECE).min(range.end);
+            at = piece.end;
+            match (view.advise(&self.calls, piece.clone(), Advice::LinuxPopulateWrite, DOING), &self.memfd) {
+                // Linux before 5.14.
+                (Err(Error::Os { os: OsError(libc::EINVAL), .. }), Some(memfd)) => {
+                    self.allocate(memfd, FallocateFlags::empty(), piece, DOING)?;
+                }
+                // What would be a SIGBUS if it were touched: no memory may be had for it.
+                (Err(Error::Os { call, doing, os: OsError(libc::EFAULT) }), _) => {
+                    return Err(Error::Os { call, doing, os: OsError(libc::ENOMEM) });
+                }
+                (done, _) => done?,
+            }
         }
         Ok(())
     }
