@@ -40,7 +40,7 @@ fn each_call_failing_once_is_reported_or_made_up_for() {
                 continue;
             }
             for skip in 0..dry.seen(call) {
-                for errno in [libc::ENOMEM, libc::EPERM, libc::EAGAIN, libc::EINTR] {
+                for errno in [libc::ENOMEM, libc::EPERM, libc::EINVAL, libc::EAGAIN, libc::EINTR] {
                     let failures = Arc::new(SystemFailures::default());
                     failures.fail(call, skip, 1, errno);
                     let what = format!("{} {} {skip} errno {errno}", kind.name(), call.name());
