@@ -48,6 +48,8 @@ calls! {
     Continue => "ioctl(UFFDIO_CONTINUE)",
     WriteProtect => "ioctl(UFFDIO_WRITEPROTECT)",
     Wake => "ioctl(UFFDIO_WAKE)",
+    OpenPagemap => "open(/proc/self/pagemap)",
+    ReadPagemap => "pread(/proc/self/pagemap)",
     Eventfd => "eventfd",
     Poll => "poll",
     Read => "read",

@@ -20,8 +20,7 @@
 //! # Safety
 //!
 //! What the `unsafe` blocks rest on:
-//! - *Ownership.* A `View` owns the address range that it got from `mmap`; nobody else maps or unmaps there until
-//!   its `Drop`. Every call below passes sub-ranges that `Mapping::check` found inside.
+//! - *Ownership.* A `View` owns its addresses (see there). Every call below passes sub-ranges that `Mapping::check` found inside.
 //! - *No references.* Nothing here makes a `&` or `&mut` to the mapped bytes: other threads, other processes'
 //!   system calls and devices write them at any time. Addresses leave as integers, with their provenance exposed,
 //!   since they travel through shaders as integers anyway.
@@ -32,20 +31,15 @@ use crate::error::{Error, OsError, Result};
 use crate::os::call::{self, SystemCall, SystemCalls};
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
-use std::ffi::c_void;
+use rustix::mm::{Advice, MprotectFlags};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
+use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-/// Bytes that one `fallocate` populates. A pending signal makes the call undo its work and return EINTR; pieces
-/// this small (a few milliseconds each) get done between the ticks of any profiler or timer.
+/// Bytes that one call populates: some ten milliseconds, for which other threads' mmap and mprotect wait. Where `fallocate` does
+/// it, a pending signal undoes the call's work; this little gets done between the ticks of any profiler or timer.
 const POPULATE_PIECE: usize = 16 << 20;
-
-/// What was being done when mprotect found no entry left in the process' table of mappings, and what to do about it.
-const MAPPINGS_FULL: &str = "changing what the CPU may do with pages: the process has as many mappings as vm.max_map_count \
-    allows, to which each run of pages that are alike adds one; raise it, or use faults userfaultfd or sigbus, which add none";
 
 /// What backs the heap's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +53,10 @@ pub enum Backing {
     /// while the runtime still reads them.
     Anonymous,
 }
+
+mod view;
+
+use view::{View, os, repeat, retry};
 
 /// A range of bytes and its views. Unmapped on drop: whoever owns the `Mapping` sees to it that no pointer into it
 /// is used afterwards.
@@ -139,13 +137,14 @@ impl Mapping {
         self.runtime.as_ref().unwrap_or(&self.user).at(offset)
     }
 
-    /// Gives every OS page of `range` (byte offsets, multiples of the OS page) its memory now. What is there
-    /// already keeps its content, the rest reads zeros.
+    /// Gives every OS page of `range` (byte offsets, multiples of the OS page) its memory now, and maps it in the runtime view: what is
+    /// copied there next would fault on each. What is there already keeps its content, the rest reads zeros. Safe to call from
+    /// a signal handler.
     ///
     /// # Errors
     ///
-    /// [`Error::Os`], ENOSPC or ENOMEM when memory has run out, where part of the range may be populated by then, or
-    /// in a forked child, where nothing happens.
+    /// [`Error::Os`], ENOMEM when memory has run out, where part of the range may be populated by then, or EPERM in a forked child, where
+    /// nothing happens.
     ///
     /// # Panics
     ///
@@ -154,14 +153,22 @@ impl Mapping {
         self.check(&range);
         const DOING: &str = "giving heap pages their memory";
         self.user.check_process(DOING)?;
-        let Some(memfd) = &self.memfd else {
-            return self.user.advise(&self.calls, range, Advice::LinuxPopulateWrite, DOING);
-        };
+        let view = self.runtime.as_ref().unwrap_or(&self.user);
         let mut at = range.start;
         while at < range.end {
-            let piece = POPULATE_PIECE.min(range.end - at);
-            self.allocate(memfd, FallocateFlags::empty(), at..at + piece, DOING)?;
-            at += piece;
+            let piece = at..(at + POPULATE_PIECE).min(range.end);
+            at = piece.end;
+            match (view.advise(&self.calls, piece.clone(), Advice::LinuxPopulateWrite, DOING), &self.memfd) {
+                // Linux before 5.14.
+                (Err(Error::Os { os: OsError(libc::EINVAL), .. }), Some(memfd)) => {
+                    self.allocate(memfd, FallocateFlags::empty(), piece, DOING)?;
+                }
+                // What would be a SIGBUS if it were touched: no memory may be had for it.
+                (Err(Error::Os { call, doing, os: OsError(libc::EFAULT) }), _) => {
+                    return Err(Error::Os { call, doing, os: OsError(libc::ENOMEM) });
+                }
+                (done, _) => done?,
+            }
         }
         Ok(())
     }
@@ -235,21 +242,7 @@ impl Mapping {
     /// If `range` reaches outside the mapping.
     pub(crate) fn set_access(&self, range: Range<usize>, access: MprotectFlags) -> Result<()> {
         self.check(&range);
-        const DOING: &str = "changing what the CPU may do with pages";
-        self.user.check_process(DOING)?;
-        self.calls
-            .run(SystemCall::Mprotect, || {
-                // SAFETY: the range lies in the user view, which nothing refers to with a Rust reference of this crate; that
-                // a program's touches fault is what callers are about to serve.
-                unsafe { mprotect(self.user.raw(range.start), range.len(), access) }
-            })
-            .map_err(|errno| {
-                let doing = match errno {
-                    Errno::NOMEM => MAPPINGS_FULL,
-                    _ => DOING,
-                };
-                call::error(SystemCall::Mprotect, doing, errno)
-            })
+        self.user.set_access(&self.calls, range, access)
     }
 
     /// An error (EPERM) in a forked child.
@@ -288,96 +281,6 @@ impl Mapping {
     }
 }
 
-/// A range of addresses that this process may map things at, unmapped on drop.
-#[derive(Debug)]
-struct View {
-    base: usize,
-    len: usize,
-    /// The process that it was mapped in. A forked child has something else at these addresses, or nothing.
-    process: u32,
-}
-
-impl View {
-    /// Reserves `len` inaccessible bytes at a multiple of `align`.
-    fn reserve(len: usize, align: usize) -> Result<Self> {
-        const DOING: &str = "reserving the heap's addresses";
-        let slack = len.checked_add(align).ok_or_else(|| os("mmap", DOING, Errno::NOMEM))?;
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: without MAP_FIXED the system picks addresses that nothing uses.
-        let start = unsafe { mmap_anonymous(null_mut(), slack, ProtFlags::empty(), flags) }
-            .map_err(|errno| os("mmap", DOING, errno))?
-            .expose_provenance();
-        let base = start.next_multiple_of(align);
-        let view = View { base, len, process: std::process::id() };
-        unmap(start, base - start);
-        unmap(base + len, start + slack - (base + len));
-        Ok(view)
-    }
-
-    /// Maps all of `memfd` over the reservation.
-    fn map_over(&self, memfd: &OwnedFd) -> Result<()> {
-        let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: MAP_FIXED replaces exactly the range that this view has reserved and that nothing uses yet.
-        unsafe { mmap(self.raw(0), self.len, access, flags, memfd, 0) }
-            .map_err(|errno| os("mmap", "mapping the heap", errno))?
-            .expose_provenance();
-        Ok(())
-    }
-
-    /// Turns the reservation into private anonymous memory.
-    fn make_accessible(&self) -> Result<()> {
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: MAP_FIXED replaces exactly the range that this view has reserved and that nothing uses yet.
-        unsafe { mmap_anonymous(self.raw(0), self.len, access, flags) }
-            .map_err(|errno| os("mmap", "mapping the heap", errno))?
-            .expose_provenance();
-        Ok(())
-    }
-
-    fn advise(&self, calls: &SystemCalls, range: Range<usize>, advice: Advice, doing: &'static str) -> Result<()> {
-        // SAFETY: the range lies in this view, as the callers checked. Advice that drops content (DONTNEED on private
-        // memory) is only given by `release`, whose caller keeps everybody else away; all else leaves content alone.
-        repeat(calls, SystemCall::Madvise, || unsafe { madvise(self.raw(range.start), range.len(), advice) })
-            .map_err(|errno| call::error(SystemCall::Madvise, doing, errno))
-    }
-
-    /// An error (EPERM) in a forked child.
-    fn check_process(&self, doing: &'static str) -> Result<()> {
-        if self.process == std::process::id() { Ok(()) } else { Err(os("fork", doing, Errno::PERM)) }
-    }
-
-    fn at(&self, offset: usize) -> NonNull<u8> {
-        // Never null: mappings start above vm.mmap_min_addr or, at the very least, not at zero.
-        NonNull::new(with_exposed_provenance_mut(self.base + offset)).unwrap_or(NonNull::dangling())
-    }
-
-    fn raw(&self, offset: usize) -> *mut c_void {
-        with_exposed_provenance_mut(self.base + offset)
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        if self.process == std::process::id() {
-            unmap(self.base, self.len);
-        }
-    }
-}
-
-/// Unmaps a range that the caller owns and that nothing uses any more.
-fn unmap(base: usize, len: usize) {
-    if len == 0 {
-        return;
-    }
-    // SAFETY: private to this module; `View` passes only what it reserved, its slack at once and the rest on drop.
-    if let Err(errno) = unsafe { munmap(with_exposed_provenance_mut(base), len) } {
-        // Out of map entries (vm.max_map_count): the range stays reserved, which wastes addresses and nothing else.
-        tracing::warn!("munmap of {len} bytes at {base:#x} failed: {errno}");
-    }
-}
-
 /// A memfd of `len` bytes, all holes, that can no longer change its size: nobody whom the descriptor reaches can turn
 /// a touch of the heap into a SIGBUS.
 fn memfd(len: usize) -> Result<OwnedFd> {
@@ -392,29 +295,6 @@ fn memfd(len: usize) -> Result<OwnedFd> {
     fcntl_add_seals(&memfd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
         .map_err(|errno| os("fcntl(F_ADD_SEALS)", "fixing the size of the heap's memory", errno))?;
     Ok(memfd)
-}
-
-/// As [`retry`], through the seam.
-fn repeat<T>(
-    calls: &SystemCalls,
-    call: SystemCall,
-    mut f: impl FnMut() -> rustix::io::Result<T>,
-) -> rustix::io::Result<T> {
-    retry(|| calls.run(call, &mut f))
-}
-
-/// Repeats what a signal interrupted (EINTR) or what the system asks to repeat (EAGAIN).
-fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            done => return done,
-        }
-    }
-}
-
-fn os(call: &'static str, doing: &'static str, errno: Errno) -> Error {
-    Error::Os { call, doing, os: OsError(errno.raw_os_error()) }
 }
 
 #[cfg(test)]

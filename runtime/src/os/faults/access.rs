@@ -4,14 +4,18 @@
 //! calls for one page do not run at the same time, unless both restore it.
 
 use super::{
+    pagemap::Pagemap,
     probe,
-    uffd::{Mapped, Uffd},
+    uffd::{Mapped, Uffd, halfway},
 };
 use crate::{
     PAGE,
     config::Faults,
     error::{Error, OsError, Result},
-    os::{call::SystemCalls, mapping::Mapping},
+    os::{
+        call::{SystemCall, SystemCalls},
+        mapping::Mapping,
+    },
 };
 use rustix::mm::MprotectFlags;
 use std::{ops::Range, sync::Arc};
@@ -24,6 +28,7 @@ pub(crate) struct Access {
     mapping: Arc<Mapping>,
     calls: SystemCalls,
     way: Way,
+    pagemap: Pagemap,
     tried: Vec<(Faults, String)>,
 }
 
@@ -53,7 +58,7 @@ impl Access {
             match probe::open(kind, &mapping, calls) {
                 Ok((way, why)) => {
                     tried.push((kind, why));
-                    return Ok(Access { mapping, calls: calls.clone(), way, tried });
+                    return Ok(Access { tried, ..Self::untried(way, mapping, calls) });
                 }
                 Err(why) => tried.push((kind, why)),
             }
@@ -64,7 +69,7 @@ impl Access {
 
     /// As `open`, without trying anything: what the probe works with.
     pub(super) fn untried(way: Way, mapping: Arc<Mapping>, calls: &SystemCalls) -> Self {
-        Access { mapping, calls: calls.clone(), way, tried: Vec::new() }
+        Access { mapping, calls: calls.clone(), way, pagemap: Pagemap::open(calls), tried: Vec::new() }
     }
 
     /// Which way was taken; never Auto.
@@ -175,26 +180,31 @@ impl Access {
     /// Maps what `range` has not mapped. Whether that was all of it.
     fn map(&self, uffd: &Uffd, range: Range<usize>, protected: bool) -> Result<bool> {
         let os_page = rustix::param::page_size();
-        let (mut at, mut all, mut filled) = (range.start, true, None);
-        while at < range.end {
-            match uffd.map(self.addresses(at..range.end), protected)? {
-                Mapped::All => break,
-                Mapped::Part(bytes) => at += bytes,
+        let base = self.mapping.user_base();
+        let Range { start: mut at, end } = range;
+        let (mut until, mut all, mut filled) = (end, true, None);
+        while at < end {
+            let done = uffd.map(base + at..base + until, protected)?;
+            (at, until) = match done {
+                Mapped::All => (until, end),
+                Mapped::Part(bytes) => (at + bytes, end),
                 Mapped::Already => {
                     all = false;
-                    at += os_page;
+                    (self.pagemap.skip_mapped(base + at..base + end, os_page) - base, end)
                 }
+                Mapped::Several => (at, halfway(at..until)),
                 // The kernel would fill it at the next touch, except that where memory has run out that is a SIGBUS, which
                 // sigbus takes for a fault like any other: the thread would touch and be served for ever.
                 Mapped::Hole if filled != Some(at) => {
                     self.mapping.populate(at..at + os_page)?;
                     filled = Some(at);
+                    (at, until)
                 }
                 Mapped::Hole => {
-                    let (call, doing) = ("ioctl(UFFDIO_CONTINUE)", "giving pages back to the CPU");
+                    let (call, doing) = (SystemCall::Continue.name(), "giving pages back to the CPU");
                     return Err(Error::Os { call, doing, os: OsError(libc::EFAULT) });
                 }
-            }
+            };
         }
         Ok(all)
     }

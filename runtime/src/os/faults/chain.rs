@@ -18,7 +18,7 @@ use std::{
     cell::Cell,
     ffi::c_void,
     mem::zeroed,
-    ptr::{null, null_mut},
+    ptr::null_mut,
     sync::atomic::{AtomicBool, AtomicPtr, Ordering},
 };
 
@@ -175,7 +175,6 @@ unsafe fn by_default(signal: i32, info: *mut libc::siginfo_t) {
 ///
 /// As for [`Chain::pass_on`].
 unsafe fn sent(info: *const libc::siginfo_t) -> bool {
-    debug_assert!(info != null());
     // SAFETY: the kernel's information about the signal, as promised by the caller.
     unsafe { (*info).si_code <= 0 }
 }

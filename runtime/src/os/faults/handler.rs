@@ -124,10 +124,10 @@ fn chain(signal: i32) -> &'static Chain {
 
 extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, machine: *mut c_void) {
     let errno_before = errno();
-    // SAFETY: the kernel's information about the signal.
-    let cause = unsafe { (*info).si_code };
-    // SAFETY: SIGBUS and SIGSEGV come with an address where a processor raised them; else it is looked at by nobody.
-    let address = unsafe { (*info).si_addr() }.addr();
+    // SAFETY: the kernel's information about the signal, on this stack.
+    let about = unsafe { &*info };
+    // SAFETY: these signals come with an address where the processor raised them; else nobody looks at it.
+    let (cause, address) = (about.si_code, unsafe { about.si_addr() }.addr());
     if SERVING.get() {
         crashed(signal, address);
     }
@@ -203,11 +203,15 @@ unsafe fn is_write(_: *const c_void) -> bool {
 }
 
 fn errno() -> i32 {
-    // SAFETY: this thread's own.
-    unsafe { *libc::__errno_location() }
+    // SAFETY: no arguments; the address of this thread's own.
+    let at = unsafe { libc::__errno_location() };
+    // SAFETY: valid as long as the thread runs.
+    unsafe { at.read() }
 }
 
 fn set_errno(errno: i32) {
-    // SAFETY: this thread's own.
-    unsafe { *libc::__errno_location() = errno };
+    // SAFETY: no arguments; the address of this thread's own.
+    let at = unsafe { libc::__errno_location() };
+    // SAFETY: valid as long as the thread runs.
+    unsafe { at.write(errno) };
 }

@@ -11,7 +11,7 @@
 //! their content whatever is done here: it lies in the memfd, which the runtime view shows all the time.
 //!
 //! - `access` has the operations, `probe` tries a backend before it is chosen;
-//! - `uffd` speaks to the kernel's userfaultfd;
+//! - `uffd` speaks to the kernel's userfaultfd, `pagemap` asks what is mapped;
 //! - `service` starts and stops, `thread` is the service thread of `userfaultfd`;
 //! - `handler` owns the process' signal handlers, `chain` who had the signal before, `registry` the heaps that they serve;
 //! - `fatal` ends the process when service cannot go on.
@@ -20,6 +20,7 @@ mod access;
 mod chain;
 mod fatal;
 mod handler;
+mod pagemap;
 mod probe;
 mod registry;
 mod service;

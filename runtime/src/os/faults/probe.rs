@@ -8,7 +8,6 @@
 use super::{
     Fault, Serve,
     access::{Access, Way},
-    fatal::fatal,
     handler,
     service::Service,
     uffd::{Tell, Uffd},
@@ -28,10 +27,10 @@ use std::{
     ptr::null_mut,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
         mpsc,
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The longest that the trial's touches may take. They take less than a millisecond; a busy machine may take a while to get to them.
@@ -103,7 +102,7 @@ fn trial(mut way: Way, calls: &SystemCalls) -> Result<Works, String> {
     let mapping = Arc::new(mapping);
     let access = Arc::new(Access::untried(way, mapping, calls));
     access.populate(0..2 * PAGE).map_err(text)?;
-    let served = Arc::new(Restorer { access: access.clone(), reads: AtomicUsize::new(0), writes: AtomicUsize::new(0) });
+    let served = Arc::new(Restorer::new(access.clone()));
     let service = Service::start(&access, served.clone()).map_err(text)?;
     let (send, receive) = mpsc::channel();
     let touches = {
@@ -116,16 +115,23 @@ fn trial(mut way: Way, calls: &SystemCalls) -> Result<Works, String> {
     };
     let thread = std::thread::Builder::new().name("vksvm-probe".into()).spawn(touches);
     let thread = thread.map_err(|error| format!("a thread that tries it cannot be started: {error}"))?;
-    match receive.recv_timeout(PATIENCE) {
-        Ok(result) => {
-            _ = thread.join();
-            result
-        }
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the trial panicked".into()),
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            // The thread may wait in the middle of a touch, which the service's end would turn into a crash.
-            std::mem::forget(service);
-            Err(format!("a touch was not served within {PATIENCE:?}"))
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match receive.recv_timeout(Duration::from_millis(10)) {
+            Ok(result) => {
+                _ = thread.join();
+                return served.failed().map_or(result, Err);
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err("the trial panicked".into()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let stuck = served.stuck.load(Ordering::Relaxed);
+                if stuck || Instant::now() > end {
+                    // The thread waits in the middle of a touch, which the service's end would turn into a crash.
+                    std::mem::forget(service);
+                    let late = || format!("a touch was not served within {PATIENCE:?}");
+                    return Err(served.failed().unwrap_or_else(late));
+                }
+            }
         }
     }
 }
@@ -135,17 +141,36 @@ struct Restorer {
     access: Arc<Access>,
     reads: AtomicUsize,
     writes: AtomicUsize,
+    /// The errno of what failed in service.
+    failed: AtomicI32,
+    /// The touching thread cannot go on.
+    stuck: AtomicBool,
 }
 
 impl Restorer {
+    fn new(access: Arc<Access>) -> Self {
+        let (reads, writes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Restorer { access, reads, writes, failed: AtomicI32::new(0), stuck: AtomicBool::new(false) }
+    }
+
     fn restore(&self, fault: Fault) {
         let page = fault.offset / PAGE * PAGE;
         let count = if fault.write { &self.writes } else { &self.reads };
         count.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.access.restore(page..page + PAGE) {
-            let errno = if let Error::Os { os: OsError(errno), .. } = error { errno } else { 0 };
-            fatal("trying how faults can be served", errno);
+        // What fails once speaks against this way. It is tried again all the same, to let go of the touching thread.
+        for _ in 0..3 {
+            match self.access.restore(page..page + PAGE) {
+                Ok(()) => return,
+                Err(Error::Os { os: OsError(errno), .. }) => self.failed.store(errno, Ordering::Relaxed),
+                Err(_) => self.failed.store(libc::EINVAL, Ordering::Relaxed),
+            }
         }
+        self.stuck.store(true, Ordering::Relaxed);
+    }
+
+    fn failed(&self) -> Option<String> {
+        let errno = self.failed.load(Ordering::Relaxed);
+        (errno != 0).then(|| format!("giving a page back to the CPU fails: {}", OsError(errno)))
     }
 
     /// Reads and writes that were served since the last call.
@@ -157,6 +182,10 @@ impl Restorer {
 impl Serve for Restorer {
     fn serve(&self, fault: Fault) {
         self.restore(fault);
+        // To return would be to fault again, for ever.
+        while self.stuck.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_secs(1));
+        }
     }
 
     fn serve_soon(&self, fault: Fault) {

@@ -17,6 +17,7 @@ use rustix::{
     io::Errno,
     ioctl::{Ioctl, IoctlOutput, Opcode, Updater, ioctl, opcode},
     mm::{UserfaultfdFlags, userfaultfd},
+    param::page_size,
 };
 use std::{
     ffi::c_void,
@@ -137,6 +138,8 @@ pub(super) enum Mapped {
     Already,
     /// The first OS page has no memory.
     Hole,
+    /// The kernel has the range as several mappings, and does one at a time: a program that locks memory splits them.
+    Several,
 }
 
 #[derive(Debug)]
@@ -238,6 +241,7 @@ impl Uffd {
             Err(Errno::AGAIN) => Ok(Mapped::Part(usize::try_from(with.mapped).unwrap_or(0).min(len))),
             Err(Errno::EXIST) => Ok(Mapped::Already),
             Err(Errno::FAULT) => Ok(Mapped::Hole),
+            Err(Errno::NOENT) if len > page_size() => Ok(Mapped::Several),
             Err(errno) => Err(error(SystemCall::Continue, "giving pages back to the CPU", errno)),
         }
     }
@@ -245,19 +249,33 @@ impl Uffd {
     /// Has the next write to pages of `range` (addresses) fault, or no longer, without waking anybody.
     pub(super) fn protect(&self, range: Range<usize>, protected: bool) -> Result<()> {
         let mode = if protected { WRITEPROTECT_WP } else { WRITEPROTECT_DONTWAKE };
-        let mut with = WriteProtect { range: range.into(), mode };
-        self.run(SystemCall::WriteProtect, "changing whether the CPU may write to pages", || {
-            // SAFETY: the command is UFFDIO_WRITEPROTECT and the structure its own.
-            let update =
-                unsafe { Updater::<'_, { opcode::read_write::<WriteProtect>(GROUP, 0x06) }, _>::new(&mut with) };
-            // SAFETY: writes to the range wait, or go on.
-            unsafe { ioctl(&self.fd, update) }
-        })
+        let Range { start: mut at, end } = range;
+        let mut until = end;
+        while at < end {
+            let mut with = WriteProtect { range: (at..until).into(), mode };
+            let done = self.calls.run(SystemCall::WriteProtect, || {
+                // SAFETY: the command is UFFDIO_WRITEPROTECT and the structure its own.
+                let update =
+                    unsafe { Updater::<'_, { opcode::read_write::<WriteProtect>(GROUP, 0x06) }, _>::new(&mut with) };
+                // SAFETY: writes to the range wait, or go on.
+                unsafe { ioctl(&self.fd, update) }
+            });
+            match done {
+                Ok(()) => (at, until) = (until, end),
+                Err(Errno::AGAIN) => {}
+                Err(Errno::NOENT) if until - at > page_size() => until = halfway(at..until),
+                Err(errno) => {
+                    return Err(error(SystemCall::WriteProtect, "changing whether the CPU may write to pages", errno));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Has those who wait for pages of `range` (addresses) try again.
     pub(super) fn wake(&self, range: Range<usize>) -> Result<()> {
-        if self.tell == Tell::Toucher {
+        // The kernel refuses an empty range.
+        if self.tell == Tell::Toucher || range.is_empty() {
             return Ok(());
         }
         let mut with = Addresses::from(range);
@@ -292,6 +310,11 @@ impl Uffd {
             }
         }
     }
+}
+
+/// The end of a range's first half in OS pages; the range has two or more.
+pub(super) fn halfway(range: Range<usize>) -> usize {
+    range.start + (range.len() / 2).next_multiple_of(page_size())
 }
 
 /// What is needed, by its name in the kernel's header and the release that had it first.

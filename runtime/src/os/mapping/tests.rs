@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::addr::BLOCK;
+use crate::os::call::SystemFailures;
 use rustix::fs::{fcntl_get_seals, fstat};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use std::sync::Arc;
 
 /// What tests, here and in the heap, need to see of a mapping.
 impl Mapping {
@@ -125,6 +128,22 @@ fn populate_gives_memory_to_the_range_and_keeps_content() {
         mapping.populate(range.clone()).unwrap();
         assert_eq!((mapping.resident(), read(mapping.user(PAGE + 5))), (range.len(), 9));
     }
+}
+
+#[test]
+fn populate_does_without_what_old_kernels_lack_and_tells_of_memory_that_has_run_out() {
+    let failures = Arc::new(SystemFailures::default());
+    let mapping = Mapping::new(BLOCK, BLOCK, Backing::Memfd).unwrap();
+    let mapping = mapping.with_calls(SystemCalls::with(failures.clone()));
+    failures.fail(SystemCall::Madvise, 0, 1, libc::EINVAL);
+    mapping.populate(PAGE..3 * PAGE).unwrap();
+    assert_eq!((mapping.resident(), failures.seen(SystemCall::Fallocate)), (2 * PAGE, 1));
+    failures.fail(SystemCall::Madvise, 0, 1, libc::EFAULT);
+    let refused = mapping.populate(0..PAGE).unwrap_err();
+    assert!(matches!(refused, Error::Os { call: "madvise", os: OsError(libc::ENOMEM), .. }), "{refused}");
+    failures.fail(SystemCall::Madvise, 0, 2, libc::EAGAIN);
+    mapping.populate(0..BLOCK).unwrap();
+    assert_eq!(mapping.resident(), BLOCK);
 }
 
 #[test]
