@@ -74,6 +74,7 @@ pub mod seam {
         gpu::{
             call::{Call, Command, Failures},
             opened::{Imported, Opened},
+            opened_memory::{Launcher, Loaded, OpenedMemory, OpenedTable, Way},
             plan::{Batch, Dispatch, QueueDevice, Step, Use},
             validation::messages as validation_messages,
         },

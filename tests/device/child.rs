@@ -24,6 +24,7 @@ const PARTS: &[(&str, Duration, fn())] = &[
     ("fork", LIMIT, crate::heap::system::fork_and_touch),
     (crate::translation::hidden::PART, LIMIT, crate::translation::hidden::run),
     (crate::translation::astray::PART, LIMIT, crate::translation::astray::run),
+    (crate::memory::threads::PART, LIMIT, crate::memory::threads::run),
     (lowering::worker::PART, LONG, lowering::worker::serve),
 ];
 

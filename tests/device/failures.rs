@@ -32,7 +32,7 @@ tests![
     launches_of_one_scope_do_not_fail_another,
 ];
 
-const RESULTS: [VkResult; 3] =
+pub const RESULTS: [VkResult; 3] =
     [VkResult::ERROR_OUT_OF_HOST_MEMORY, VkResult::ERROR_OUT_OF_DEVICE_MEMORY, VkResult::ERROR_DEVICE_LOST];
 
 /// The calls that the queue makes.
@@ -49,7 +49,7 @@ const QUEUE: [Call; 6] = [
 const GROUPED: usize = 100;
 
 /// The error is the one that the planned failure gives, or a launch that failed because of it.
-fn is_of(error: &Error, call: Call, result: VkResult) -> bool {
+pub fn is_of(error: &Error, call: Call, result: VkResult) -> bool {
     match (error, result) {
         (Error::NotStarted { cause }, _) => is_of(cause, call, result),
         (Error::OutOfHostMemory { call: name }, VkResult::ERROR_OUT_OF_HOST_MEMORY)
@@ -203,7 +203,7 @@ impl Life {
 }
 
 /// How often a call is made in `f`.
-fn counted(failures: &Failures, f: impl FnOnce()) -> BTreeMap<&'static str, (Call, u64)> {
+pub fn counted(failures: &Failures, f: impl FnOnce()) -> BTreeMap<&'static str, (Call, u64)> {
     let before: Vec<u64> = Call::ALL.iter().map(|call| failures.seen(*call)).collect();
     f();
     let counts =
@@ -211,7 +211,7 @@ fn counted(failures: &Failures, f: impl FnOnce()) -> BTreeMap<&'static str, (Cal
     counts.filter(|(_, (_, count))| *count > 0).collect()
 }
 
-fn list(counts: &BTreeMap<&'static str, (Call, u64)>) -> String {
+pub fn list(counts: &BTreeMap<&'static str, (Call, u64)>) -> String {
     counts.iter().map(|(name, (_, count))| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 

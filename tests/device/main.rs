@@ -13,6 +13,7 @@ mod kernels;
 mod launch;
 mod log;
 mod lowering;
+mod memory;
 mod plan;
 mod selection;
 mod translation;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         plan::tests(),
         launch::tests(),
         heap::tests(),
+        memory::tests(),
         translation::tests(),
         input::tests(),
         failures::tests(),

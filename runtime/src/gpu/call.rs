@@ -44,6 +44,7 @@ calls! {
     CreateDevice => "vkCreateDevice",
     CreateSemaphore => "vkCreateSemaphore",
     CreateCommandPool => "vkCreateCommandPool",
+    ResetCommandPool => "vkResetCommandPool",
     AllocateCommandBuffers => "vkAllocateCommandBuffers",
     BeginCommandBuffer => "vkBeginCommandBuffer",
     EndCommandBuffer => "vkEndCommandBuffer",
@@ -140,7 +141,19 @@ mod plan {
             source: vk::AccessFlags,
             target: vk::AccessFlags,
         },
+        /// Between the host's staging memory and one chunk of device memory.
+        Copy {
+            to_device: bool,
+            regions: usize,
+            bytes: u64,
+        },
         End,
+        /// The command buffers that ended before it were submitted, as launches or as copies: what they do at these stages
+        /// comes after, and sees, all copies, and for copies all launches, that the host has seen end. Left out where
+        /// nothing came to that since the last one.
+        Await {
+            before: vk::PipelineStageFlags,
+        },
     }
 
     /// Which calls fail, how often each was made or failed, and what was recorded.

@@ -6,6 +6,7 @@ use super::{
     instance::Instance,
     queues::{CopyQueue, DeviceQueue},
     select::Candidate,
+    timeline::Timelines,
 };
 use crate::{error::Result, os::threads};
 use ash::vk;
@@ -21,6 +22,8 @@ pub(crate) struct Device {
     pub queue: DeviceQueue,
     /// Where copies go, if not there, too.
     copy_queue: Option<DeviceQueue>,
+    /// Those of launches and copies.
+    pub(super) timelines: Timelines,
     physical: vk::PhysicalDevice,
     threads: Box<[u32]>,
     pub info: DeviceInfo,
@@ -87,6 +90,7 @@ impl Device {
             calls,
             queue: queue(candidate.queue_family, 0),
             copy_queue: candidate.copy_queue.map(|copy| queue(copy.family, copy.index)),
+            timelines: Timelines::default(),
             physical: candidate.raw,
             threads: after.into(),
             info: DeviceInfo::of(instance, candidate),

@@ -17,7 +17,11 @@
 //! the host only a window of its memory, 256 MiB usually, is staged both ways unless the budget fits into the window. A device
 //! that is the CPU, or whose memory is the host's, has everything mapped and cached.
 
-use super::{chunk::Chunk, device::Device};
+use super::{
+    chunk::Chunk,
+    device::Device,
+    staging::{Direction, Place, Staging},
+};
 use crate::{
     addr::{DeviceAddr, PAGE},
     error::{Error, Result},
@@ -54,6 +58,8 @@ pub(crate) struct DeviceMemory {
     device: Arc<Device>,
     slots: u32,
     choice: Choice,
+    /// Where a direction is not mapped. Dropped before the chunks that it copies from and to.
+    staging: Option<Staging>,
     chunks: Box<[OnceLock<Chunk>]>,
     /// Chunks that exist.
     grown: Mutex<usize>,
@@ -97,7 +103,8 @@ impl DeviceMemory {
             });
         };
         let chunks = (0..slots.div_ceil(CHUNK_SLOTS)).map(|_| OnceLock::new()).collect();
-        Ok(DeviceMemory { device: device.clone(), slots, choice, chunks, grown: Mutex::new(0) })
+        let staging = if choice.mapped_in && choice.mapped_out { None } else { Some(Staging::new(device, bytes)?) };
+        Ok(DeviceMemory { device: device.clone(), slots, choice, staging, chunks, grown: Mutex::new(0) })
     }
 
     /// One more chunk: 64 MiB, or what is left of `slots`; `None` when all are there. Returns its slots.
@@ -147,6 +154,10 @@ impl DeviceMemory {
     /// # Errors
     /// As Vulkan's, where the device copies; the slots' content is unspecified then, and no copy runs any more.
     pub unsafe fn copy_in(&self, parts: &[Part]) -> Result<()> {
+        if let Some(staging) = self.staging.as_ref().filter(|_| !self.choice.mapped_in) {
+            // SAFETY: the caller's promise; `place` knows every slot that exists.
+            return unsafe { staging.copy(Direction::In, parts, &|slot| self.place(slot)) };
+        }
         for part in parts {
             let (device, bytes) = self.mapping(part);
             // SAFETY: both sides are valid for as many bytes and nobody else's meanwhile (the caller); they do not overlap:
@@ -167,6 +178,10 @@ impl DeviceMemory {
     /// As Vulkan's, where the device copies; the slots keep their content, the host memory's is unspecified, and no copy runs
     /// any more.
     pub unsafe fn copy_out(&self, parts: &[Part]) -> Result<()> {
+        if let Some(staging) = self.staging.as_ref().filter(|_| !self.choice.mapped_out) {
+            // SAFETY: the caller's promise; `place` knows every slot that exists.
+            return unsafe { staging.copy(Direction::Out, parts, &|slot| self.place(slot)) };
+        }
         for part in parts {
             let (device, bytes) = self.mapping(part);
             // SAFETY: as in `copy_in`.
@@ -183,6 +198,11 @@ impl DeviceMemory {
         let start = chunk.mapped.expect("chunks are mapped where a copy goes that way");
         // SAFETY: the offset is inside the chunk.
         (unsafe { start.add(offset) }, bytes)
+    }
+
+    fn place(&self, slot: u32) -> Place {
+        let (chunk, offset) = self.find(slot);
+        Place { buffer: chunk.buffer, offset: offset as u64 }
     }
 
     /// The chunk of a slot, and its place in that in bytes.

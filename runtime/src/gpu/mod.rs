@@ -20,14 +20,19 @@ mod instance;
 mod memory;
 #[cfg(feature = "seam")]
 pub(crate) mod opened;
+#[cfg(feature = "seam")]
+pub(crate) mod opened_memory;
 mod pipeline;
 pub(crate) mod plan;
 mod queue;
 mod queues;
 mod reaper;
 mod select;
+#[allow(dead_code, reason = "discrete placement, which is being built, drives it")]
+mod staging;
 mod submit;
 mod table;
+mod timeline;
 mod timing;
 pub(crate) mod validation;
 

@@ -1,6 +1,10 @@
 //! A device as the library opens one, with its raw handles: for this project's test programs, which put their own work on it.
 
-use super::{Device, Import, Instance, candidates};
+use super::{
+    Device, Import, Instance,
+    call::{Calls, Failures},
+    candidates,
+};
 use crate::{
     addr::Span,
     config::Config,
@@ -13,7 +17,7 @@ use std::sync::Arc;
 /// A device with every optional feature that the library knows, and one queue. Dropping it destroys the device once what
 /// was imported is gone, too; whatever else was made from it must be gone before.
 pub struct Opened {
-    device: Arc<Device>,
+    pub(super) device: Arc<Device>,
     instance: Arc<Instance>,
     physical: vk::PhysicalDevice,
 }
@@ -27,8 +31,20 @@ impl Opened {
     /// # Errors
     /// Those of opening an `Svm` that are about the device.
     pub fn new() -> Result<Self> {
+        Self::open(Default::default())
+    }
+
+    /// As [`Opened::new`], with Vulkan calls failing as planned.
+    ///
+    /// # Errors
+    /// As for [`Opened::new`].
+    pub fn with(failures: &Arc<Failures>) -> Result<Self> {
+        Self::open(Calls::with(failures.clone()))
+    }
+
+    fn open(calls: Calls) -> Result<Self> {
         let config = Config::from_env();
-        let instance = Arc::new(Instance::new(Default::default(), config.validation)?);
+        let instance = Arc::new(Instance::new(calls, config.validation)?);
         let found = candidates(&instance, config.device.as_deref())?;
         let Some(first) = found.first() else {
             return Err(Error::NoDevice { wanted: "is usable".into(), found: "there is none".into() });

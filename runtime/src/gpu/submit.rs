@@ -6,6 +6,7 @@ use super::{
     call::Call,
     device::Device,
     plan::{Batch, QueueDevice, Step},
+    timeline::{Timeline, Work},
 };
 use crate::error::Result;
 use ash::vk;
@@ -19,7 +20,7 @@ use std::{
 /// A queue's timeline semaphore and its command buffers.
 pub(crate) struct VulkanQueue {
     device: Arc<Device>,
-    timeline: vk::Semaphore,
+    timeline: Timeline,
     buffers: Mutex<Buffers>,
 }
 
@@ -32,11 +33,7 @@ struct Buffers {
 
 impl VulkanQueue {
     pub fn new(device: &Arc<Device>) -> Result<Self> {
-        let mut kind = vk::SemaphoreTypeCreateInfo::default().semaphore_type(vk::SemaphoreType::TIMELINE);
-        let info = vk::SemaphoreCreateInfo::default().push_next(&mut kind);
-        // SAFETY: timelineSemaphore is a required feature.
-        let timeline =
-            device.calls.run(Call::CreateSemaphore, || unsafe { device.raw.create_semaphore(&info, None) })?;
+        let timeline = Timeline::new(device, Work::Launches)?;
         // From here on a failure drops what exists.
         let buffers = Buffers { pool: vk::CommandPool::null(), free: vec![], busy: VecDeque::new() };
         let mut queue = VulkanQueue { device: device.clone(), timeline, buffers: Mutex::new(buffers) };
@@ -105,6 +102,44 @@ impl VulkanQueue {
         Ok(())
     }
 
+    /// Submits the command buffers of the batches.
+    fn send(&self, batches: &[Batch<'_>], recorded: &[vk::CommandBuffer]) -> Result<()> {
+        let device = &self.device;
+        let queue = device.queue.lock();
+        let waits = device.timelines.waits(Work::Launches);
+        let signals: SmallVec<[[u64; 1]; 2]> = batches.iter().map(|batch| [batch.signal]).collect();
+        let mut values: SmallVec<[vk::TimelineSemaphoreSubmitInfo<'_>; 2]> = signals
+            .iter()
+            .map(|signal| vk::TimelineSemaphoreSubmitInfo::default().signal_semaphore_values(signal))
+            .collect();
+        if let Some(first) = values.first_mut() {
+            *first = first.wait_semaphore_values(&waits.values);
+        }
+        let timeline = [self.timeline.raw];
+        let mut submits: SmallVec<[vk::SubmitInfo<'_>; 2]> = recorded
+            .iter()
+            .zip(&mut values)
+            .map(|(buffer, value)| {
+                vk::SubmitInfo::default()
+                    .command_buffers(std::slice::from_ref(buffer))
+                    .signal_semaphores(&timeline)
+                    .push_next(value)
+            })
+            .collect();
+        // Later batches come after the first one's waits, too.
+        if let Some(first) = submits.first_mut() {
+            *first = first.wait_semaphores(&waits.semaphores).wait_dst_stage_mask(&waits.stages);
+        }
+        device.calls.run(Call::QueueSubmit, || {
+            // SAFETY: the queue's lock is held; the buffers are recorded; under the caller's lock values only grow.
+            unsafe { device.raw.queue_submit(*queue, &submits, vk::Fence::null()) }
+        })?;
+        drop(submits);
+        drop(values);
+        waits.submitted(device);
+        Ok(())
+    }
+
     /// Everything that compute shaders have done so far comes before `to`.
     fn barrier(&self, buffer: vk::CommandBuffer, to: vk::PipelineStageFlags, access: vk::AccessFlags) {
         let barrier =
@@ -157,29 +192,7 @@ impl QueueDevice for VulkanQueue {
                 recorded.push(buffers.take(device, reached)?);
                 self.record(recorded[recorded.len() - 1], batch.steps)
             })
-            .and_then(|()| {
-                let signals: SmallVec<[[u64; 1]; 2]> = batches.iter().map(|batch| [batch.signal]).collect();
-                let mut values: SmallVec<[vk::TimelineSemaphoreSubmitInfo<'_>; 2]> = signals
-                    .iter()
-                    .map(|signal| vk::TimelineSemaphoreSubmitInfo::default().signal_semaphore_values(signal))
-                    .collect();
-                let timeline = [self.timeline];
-                let submits: SmallVec<[vk::SubmitInfo<'_>; 2]> = recorded
-                    .iter()
-                    .zip(&mut values)
-                    .map(|(buffer, value)| {
-                        vk::SubmitInfo::default()
-                            .command_buffers(std::slice::from_ref(buffer))
-                            .signal_semaphores(&timeline)
-                            .push_next(value)
-                    })
-                    .collect();
-                let queue = device.queue.lock();
-                // SAFETY: the queue's lock is held; the buffers are recorded; under the caller's lock values only grow.
-                device
-                    .calls
-                    .run(Call::QueueSubmit, || unsafe { device.raw.queue_submit(*queue, &submits, vk::Fence::null()) })
-            });
+            .and_then(|()| self.send(batches, &recorded));
         match result {
             Ok(()) => buffers.busy.extend(batches.iter().map(|b| b.signal).zip(recorded)),
             Err(_) if recorded.is_empty() => {}
@@ -190,27 +203,16 @@ impl QueueDevice for VulkanQueue {
     }
 
     fn counter(&self) -> Result<u64> {
-        // SAFETY: the semaphore is this queue's timeline.
-        self.device.calls.run(Call::GetSemaphoreCounterValue, || unsafe {
-            self.device.raw.get_semaphore_counter_value(self.timeline)
-        })
+        self.timeline.counter()
     }
 
     fn wait(&self, point: u64, timeout: Duration) -> Result<bool> {
-        let (semaphores, values) = ([self.timeline], [point]);
-        let info = vk::SemaphoreWaitInfo::default().semaphores(&semaphores).values(&values);
-        let timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        self.device.calls.run(Call::WaitSemaphores, || {
-            // SAFETY: the semaphore is this queue's timeline.
-            match unsafe { self.device.raw.wait_semaphores(&info, timeout) } {
-                Err(vk::Result::TIMEOUT) => Ok(false),
-                other => other.map(|()| true),
-            }
-        })
+        self.timeline.wait(point, timeout)
     }
 
     fn quiesce(&self) {
         self.device.quiesce();
+        self.timeline.note_quiet();
     }
 }
 
@@ -220,7 +222,5 @@ impl Drop for VulkanQueue {
         let buffers = self.buffers.get_mut().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: nothing runs any more; the pool takes its buffers along; null is ignored.
         unsafe { self.device.raw.destroy_command_pool(buffers.pool, None) };
-        // SAFETY: as above.
-        unsafe { self.device.raw.destroy_semaphore(self.timeline, None) };
     }
 }
