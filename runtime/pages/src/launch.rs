@@ -44,6 +44,8 @@ enum Attempt {
     Moving(usize, Mask),
     /// So many slots are lacking.
     Short(usize),
+    /// Pages that could move were in use, as far as was known.
+    Unsure,
 }
 
 impl<M: Mechanism> Pages<M> {
@@ -63,10 +65,15 @@ impl<M: Mechanism> Pages<M> {
         }
         self.clock.fetch_add(1, Relaxed);
         // Pages that may be moved: fewer once nothing more can be freed.
-        let mut room = usize::MAX;
+        let (mut room, mut asked) = (usize::MAX, false);
         loop {
-            match self.reserve(&mut parts, room) {
+            match self.reserve(&mut parts, room, asked) {
                 Attempt::Reserved => return self.bring_in(parts).map_err(Refused::Failed),
+                Attempt::Unsure => {
+                    // Not under the blocks' locks: asking a device may take the lock under which launches get their points.
+                    self.mechanism.poll();
+                    asked = true;
+                }
                 Attempt::Moving(block, pages) => self.cells[block].steady(pages),
                 Attempt::Short(lacking) => room = self.make_room(&parts, lacking, room)?,
             }
@@ -74,7 +81,7 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Decides, and takes what it needs for that, all or nothing.
-    fn reserve(&self, parts: &mut [Part], room: usize) -> Attempt {
+    fn reserve(&self, parts: &mut [Part], room: usize, asked: bool) -> Attempt {
         let mut blocks: Vec<MutexGuard<'_, _>> = parts.iter().map(|part| lock(&self.cells[part.block].state)).collect();
         let moving = |(part, block): (&Part, &MutexGuard<'_, crate::block::Block>)| {
             let pages = block.moving & part.all;
@@ -83,15 +90,16 @@ impl<M: Mechanism> Pages<M> {
         if let Some((block, pages)) = parts.iter().zip(&blocks).find_map(moving) {
             return Attempt::Moving(block, pages);
         }
-        let (mut left, mut incoming, mut polled) = (room, 0, None);
+        let reached = self.mechanism.reached();
+        let (mut left, mut incoming) = (room, 0);
         for (part, block) in parts.iter_mut().zip(&blocks) {
             let missing = part.all - block.device;
             part.in_place = Mask::NONE;
             if self.options.in_place && !missing.is_empty() {
                 // What a launch uses in place does not move under it. The device is asked only where that matters.
-                let mut busy = missing & block.busy(self.mechanism.reached());
-                if !busy.is_empty() {
-                    busy = missing & block.busy(*polled.get_or_insert_with(|| self.mechanism.poll()));
+                let busy = missing & block.busy(reached);
+                if !asked && !(busy - block.held()).is_empty() {
+                    return Attempt::Unsure;
                 }
                 part.in_place = busy | (missing - busy).after(left);
             }

@@ -94,6 +94,44 @@ fn a_launch_in_place() {
 }
 
 #[test]
+fn two_launches_that_read_and_write_one_page() {
+    explore(2, PLAIN, |svm| {
+        let device = device(svm, 2);
+        touch(svm, 0, 0, Some(7));
+        let other = thread(svm, |svm| _ = launch(svm, &[reads(0..1)]).unwrap());
+        launch(svm, &[writes(0..1)]).unwrap();
+        touch(svm, 0, 0, Some(8));
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
+fn two_launches_that_write_one_page() {
+    explore(2, PLAIN, |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, |svm| _ = launch(svm, &[writes(0..1)]).unwrap());
+        launch(svm, &[writes(0..1)]).unwrap();
+        touch(svm, 0, 0, None);
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+/// A page that one launch uses in place, for want of room, and another would move once there is some.
+#[test]
+fn a_page_in_place_that_another_launch_would_move() {
+    explore(2, PLAIN, |svm| {
+        let device = device(svm, 3);
+        launch(svm, &[reads(PAGES..PAGES + 1)]).unwrap();
+        let other = thread(svm, |svm| _ = launch(svm, &[writes(0..1)]).unwrap());
+        launch(svm, &[writes(0..1)]).unwrap();
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
 fn everything_comes_home_while_a_launch_begins() {
     explore(2, PLAIN, |svm| {
         let device = device(svm, 2);
