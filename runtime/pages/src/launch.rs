@@ -13,6 +13,7 @@ use crate::{
     mask::Mask,
     mechanism::{Mechanism, Moves},
     pages::{Pages, Want, parts},
+    pool::Short,
     sync::{MutexGuard, Ordering::Relaxed, lock},
 };
 
@@ -42,8 +43,8 @@ enum Attempt {
     Reserved,
     /// Somebody is changing these pages of this block.
     Moving(usize, Mask),
-    /// So many slots are lacking.
-    Short(usize),
+    /// Slots are lacking.
+    Short(Short),
     /// Pages that could move were in use, as far as was known.
     Unsure,
 }
@@ -75,7 +76,7 @@ impl<M: Mechanism> Pages<M> {
                     asked = true;
                 }
                 Attempt::Moving(block, pages) => self.cells[block].steady(pages),
-                Attempt::Short(lacking) => room = self.make_room(&parts, lacking, room)?,
+                Attempt::Short(short) => room = self.make_room(&parts, short, room)?,
             }
         }
     }
@@ -109,7 +110,7 @@ impl<M: Mechanism> Pages<M> {
         }
         let mut slots = match self.pool.take(incoming) {
             Ok(slots) => slots.into_iter(),
-            Err(lacking) => return Attempt::Short(lacking),
+            Err(short) => return Attempt::Short(short),
         };
         for (part, block) in parts.iter_mut().zip(&mut blocks) {
             part.incoming.iter().zip(&mut slots).for_each(|(page, slot)| part.slots[page] = slot);
@@ -123,7 +124,7 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Finds slots for a launch that lacks some. Returns how many pages it may move in the next attempt.
-    fn make_room(&self, parts: &[Part], lacking: usize, room: usize) -> Result<usize, Refused<M::Error>> {
+    fn make_room(&self, parts: &[Part], short: Short, room: usize) -> Result<usize, Refused<M::Error>> {
         if self.pool.may_grow() {
             // What cannot be had is done without.
             let made = self.mechanism.grow().unwrap_or(None);
@@ -131,8 +132,8 @@ impl<M: Mechanism> Pages<M> {
                 return Ok(room);
             }
         }
-        let generation = self.pool.generation();
-        if self.evict(lacking, parts).map_err(Refused::Failed)? > 0 {
+        let reached = self.mechanism.poll();
+        if self.evict(short.lacking, parts, reached).map_err(Refused::Failed)? > 0 {
             return Ok(room);
         }
         if self.options.in_place {
@@ -142,9 +143,9 @@ impl<M: Mechanism> Pages<M> {
         if needed > limit {
             return Err(Refused::Budget { needed, limit });
         }
-        match self.first_to_end() {
+        match self.first_to_end(reached) {
             Some(point) => self.mechanism.wait(point),
-            None => self.pool.wait(generation),
+            None => self.pool.wait(short.generation),
         }
         Ok(room)
     }
@@ -154,9 +155,9 @@ impl<M: Mechanism> Pages<M> {
         if self.pool.may_grow() { self.pool.limit() } else { self.pool.made() }
     }
 
-    /// The next point after which something in device memory may be idle.
-    fn first_to_end(&self) -> Option<u64> {
-        let reached = self.mechanism.poll();
+    /// The first point after `reached` at which something in device memory becomes idle. It may be in the past by now: what was
+    /// not looked at as idle before must be found here, or nobody would ever tell of it.
+    fn first_to_end(&self, reached: u64) -> Option<u64> {
         let of = |block: usize| {
             let block = lock(&self.cells[block].state);
             block.points(block.device, reached).min()

@@ -132,6 +132,18 @@ fn a_page_in_place_that_another_launch_would_move() {
 }
 
 #[test]
+fn a_fault_and_an_eviction() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 2);
+        launch(svm, &[writes(0..1)]).unwrap();
+        let cpu = thread(svm, |svm| touch(svm, 0, 0, Some(7)));
+        launch(svm, &[writes(PAGES..PAGES + 1)]).unwrap();
+        cpu.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
 fn everything_comes_home_while_a_launch_begins() {
     explore(2, PLAIN, |svm| {
         let device = device(svm, 2);
@@ -268,6 +280,34 @@ fn launch_unless_it_fails(svm: &Svm) {
         launched = launch(svm, &wants);
     }
     launched.unwrap();
+}
+
+/// A page does not come home, and stays where it is, while a launch waits for its slot.
+#[test]
+fn a_page_that_cannot_come_home_while_a_launch_waits_for_room() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 2);
+        launch(svm, &[writes(0..1)]).unwrap();
+        svm.mechanism().wait_all();
+        svm.mechanism().fail(Op::CopyOut);
+        let other = thread(svm, |svm| _ = svm.try_fault(0, true));
+        launch_unless_it_fails(svm);
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
+fn a_launch_that_is_not_issued_lets_others_go_on() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 1);
+        let cpu = thread(svm, |svm| touch(svm, 0, 0, Some(7)));
+        let other = thread(svm, |svm| _ = launch(svm, &[writes(PAGES..PAGES + 1)]).unwrap());
+        svm.abort(svm.acquire(&[writes(0..1)]).unwrap());
+        cpu.join().unwrap();
+        other.join().unwrap();
+        device.join().unwrap();
+    });
 }
 
 /// Faults are served by a thread that never waits in the protocol.
