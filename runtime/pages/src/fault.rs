@@ -92,6 +92,9 @@ impl<M: Mechanism> Pages<M> {
                     self.forget(number, &mut block, around);
                 }
             }
+        } else {
+            // A launch may wait for the slots, which it could not have while the pages were moving.
+            self.pool.note();
         }
         cell.end(block);
         m.changed();

@@ -19,12 +19,12 @@ enum Content {
 }
 
 impl<M: Mechanism> Pages<M> {
-    /// Frees at least `wanted` slots if so many are idle, whole blocks at a time, but no page that is in `keep`. Returns how many.
+    /// Frees at least `wanted` slots if so many are idle once `reached` is, whole blocks at a time, but no page that is in `keep`.
+    /// Returns how many.
     ///
     /// # Errors
     /// What the mechanism says, where that is why there are none.
-    pub(crate) fn evict(&self, wanted: usize, keep: &[Part]) -> Result<usize, M::Error> {
-        let reached = self.mechanism.poll();
+    pub(crate) fn evict(&self, wanted: usize, keep: &[Part], reached: u64) -> Result<usize, M::Error> {
         let candidate = |block| Candidate { block, last_used: self.cells[block].last_used.load(Relaxed) };
         let mut candidates: Vec<Candidate> = self.pool.blocks().into_iter().map(candidate).collect();
         self.evict.order(&mut candidates);
@@ -63,7 +63,7 @@ impl<M: Mechanism> Pages<M> {
     /// # Errors
     /// What the mechanism says; nothing came home then.
     pub fn evict_idle(&self) -> Result<usize, M::Error> {
-        self.evict(usize::MAX, &[])
+        self.evict(usize::MAX, &[], self.mechanism.poll())
     }
 
     /// Pages are freed: their content is of no use, and they are as if nobody had ever touched them. Waits for launches that use
@@ -158,6 +158,8 @@ impl<M: Mechanism> Pages<M> {
             block.protected -= pages;
             block.revoked -= pages;
             block.populated |= fresh;
+        } else {
+            self.pool.note();
         }
         cell.end(block);
         m.changed();

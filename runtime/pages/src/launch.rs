@@ -13,6 +13,7 @@ use crate::{
     mask::Mask,
     mechanism::{Mechanism, Moves},
     pages::{Pages, Want, parts},
+    pool::Short,
     sync::{MutexGuard, Ordering::Relaxed, lock},
 };
 
@@ -42,8 +43,10 @@ enum Attempt {
     Reserved,
     /// Somebody is changing these pages of this block.
     Moving(usize, Mask),
-    /// So many slots are lacking.
-    Short(usize),
+    /// Slots are lacking.
+    Short(Short),
+    /// Pages that could move were in use, as far as was known.
+    Unsure,
 }
 
 impl<M: Mechanism> Pages<M> {
@@ -63,18 +66,23 @@ impl<M: Mechanism> Pages<M> {
         }
         self.clock.fetch_add(1, Relaxed);
         // Pages that may be moved: fewer once nothing more can be freed.
-        let mut room = usize::MAX;
+        let (mut room, mut asked) = (usize::MAX, false);
         loop {
-            match self.reserve(&mut parts, room) {
+            match self.reserve(&mut parts, room, asked) {
                 Attempt::Reserved => return self.bring_in(parts).map_err(Refused::Failed),
+                Attempt::Unsure => {
+                    // Not under the blocks' locks: asking a device may take the lock under which launches get their points.
+                    self.mechanism.poll();
+                    asked = true;
+                }
                 Attempt::Moving(block, pages) => self.cells[block].steady(pages),
-                Attempt::Short(lacking) => room = self.make_room(&parts, lacking, room)?,
+                Attempt::Short(short) => room = self.make_room(&parts, short, room)?,
             }
         }
     }
 
     /// Decides, and takes what it needs for that, all or nothing.
-    fn reserve(&self, parts: &mut [Part], room: usize) -> Attempt {
+    fn reserve(&self, parts: &mut [Part], room: usize, asked: bool) -> Attempt {
         let mut blocks: Vec<MutexGuard<'_, _>> = parts.iter().map(|part| lock(&self.cells[part.block].state)).collect();
         let moving = |(part, block): (&Part, &MutexGuard<'_, crate::block::Block>)| {
             let pages = block.moving & part.all;
@@ -83,15 +91,16 @@ impl<M: Mechanism> Pages<M> {
         if let Some((block, pages)) = parts.iter().zip(&blocks).find_map(moving) {
             return Attempt::Moving(block, pages);
         }
-        let (mut left, mut incoming, mut polled) = (room, 0, None);
+        let reached = self.mechanism.reached();
+        let (mut left, mut incoming) = (room, 0);
         for (part, block) in parts.iter_mut().zip(&blocks) {
             let missing = part.all - block.device;
             part.in_place = Mask::NONE;
             if self.options.in_place && !missing.is_empty() {
                 // What a launch uses in place does not move under it. The device is asked only where that matters.
-                let mut busy = missing & block.busy(self.mechanism.reached());
-                if !busy.is_empty() {
-                    busy = missing & block.busy(*polled.get_or_insert_with(|| self.mechanism.poll()));
+                let busy = missing & block.busy(reached);
+                if !asked && !(busy - block.held()).is_empty() {
+                    return Attempt::Unsure;
                 }
                 part.in_place = busy | (missing - busy).after(left);
             }
@@ -101,7 +110,7 @@ impl<M: Mechanism> Pages<M> {
         }
         let mut slots = match self.pool.take(incoming) {
             Ok(slots) => slots.into_iter(),
-            Err(lacking) => return Attempt::Short(lacking),
+            Err(short) => return Attempt::Short(short),
         };
         for (part, block) in parts.iter_mut().zip(&mut blocks) {
             part.incoming.iter().zip(&mut slots).for_each(|(page, slot)| part.slots[page] = slot);
@@ -115,7 +124,7 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Finds slots for a launch that lacks some. Returns how many pages it may move in the next attempt.
-    fn make_room(&self, parts: &[Part], lacking: usize, room: usize) -> Result<usize, Refused<M::Error>> {
+    fn make_room(&self, parts: &[Part], short: Short, room: usize) -> Result<usize, Refused<M::Error>> {
         if self.pool.may_grow() {
             // What cannot be had is done without.
             let made = self.mechanism.grow().unwrap_or(None);
@@ -123,8 +132,8 @@ impl<M: Mechanism> Pages<M> {
                 return Ok(room);
             }
         }
-        let generation = self.pool.generation();
-        if self.evict(lacking, parts).map_err(Refused::Failed)? > 0 {
+        let reached = self.mechanism.poll();
+        if self.evict(short.lacking, parts, reached).map_err(Refused::Failed)? > 0 {
             return Ok(room);
         }
         if self.options.in_place {
@@ -134,9 +143,9 @@ impl<M: Mechanism> Pages<M> {
         if needed > limit {
             return Err(Refused::Budget { needed, limit });
         }
-        match self.first_to_end() {
+        match self.first_to_end(reached) {
             Some(point) => self.mechanism.wait(point),
-            None => self.pool.wait(generation),
+            None => self.pool.wait(short.generation),
         }
         Ok(room)
     }
@@ -146,9 +155,9 @@ impl<M: Mechanism> Pages<M> {
         if self.pool.may_grow() { self.pool.limit() } else { self.pool.made() }
     }
 
-    /// The next point after which something in device memory may be idle.
-    fn first_to_end(&self) -> Option<u64> {
-        let reached = self.mechanism.poll();
+    /// The first point after `reached` at which something in device memory becomes idle. It may be in the past by now: what was
+    /// not looked at as idle before must be found here, or nobody would ever tell of it.
+    fn first_to_end(&self, reached: u64) -> Option<u64> {
         let of = |block: usize| {
             let block = lock(&self.cells[block].state);
             block.points(block.device, reached).min()

@@ -121,10 +121,12 @@ pub trait Mechanism: Sync {
     /// What the device says; what there was stays usable.
     fn grow(&self) -> Result<Option<Range<Slot>>, Self::Error>;
 
-    /// The last point known to be reached. Cheap. In service, too.
+    /// The last point known to be reached, which is at least what [`Mechanism::poll`] and [`Mechanism::wait`] have found. Cheap.
+    /// Under blocks' locks, in service, too.
     fn reached(&self) -> u64;
 
-    /// The last point that is reached: asks the device.
+    /// The last point that is reached: asks the device. No lock of the protocol is held, so it may take the one under which
+    /// [`crate::Pages::commit`] is called.
     fn poll(&self) -> u64;
 
     /// Returns when `point` is reached, or the device lost: [`Mechanism::reached`] is at least `point` then.

@@ -9,7 +9,7 @@ use std::ops::Range;
 /// The slots of one heap.
 pub(crate) struct Pool {
     state: Mutex<State>,
-    /// Slots were given back, or a launch that held pages has a point.
+    /// Slots were given back, or pages that were held or moving are no longer, and their slots may be had now.
     changed: Condvar,
     /// Most slots that there may ever be.
     limit: usize,
@@ -27,6 +27,14 @@ struct State {
     blocks: Vec<usize>,
     /// Counts changes, for those who wait for one.
     generation: u64,
+}
+
+/// There are not as many free slots as were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Short {
+    pub lacking: usize,
+    /// For [`Pool::wait`]: of the moment in which they were lacking, so that no change since then is missed.
+    pub generation: u64,
 }
 
 /// What device memory is used for.
@@ -47,12 +55,14 @@ impl Pool {
     }
 
     /// So many slots at once, or how many are lacking.
-    pub fn take(&self, slots: usize) -> Result<Vec<Slot>, usize> {
+    pub fn take(&self, slots: usize) -> Result<Vec<Slot>, Short> {
         if slots == 0 {
             return Ok(vec![]);
         }
         let mut s = lock(&self.state);
-        let left = s.free.len().checked_sub(slots).ok_or_else(|| slots - s.free.len())?;
+        let free = s.free.len();
+        let short = || Short { lacking: slots - free, generation: s.generation };
+        let left = free.checked_sub(slots).ok_or_else(short)?;
         let taken = s.free.drain(left..).rev().collect();
         s.peak = s.peak.max(s.made - s.free.len());
         Ok(taken)
@@ -67,17 +77,13 @@ impl Pool {
         self.changed.notify_all();
     }
 
-    /// A launch let go of pages, which may free some.
+    /// Pages in device memory are no longer held or moving, so that eviction may find some.
     pub fn note(&self) {
         lock(&self.state).generation += 1;
         self.changed.notify_all();
     }
 
-    pub fn generation(&self) -> u64 {
-        lock(&self.state).generation
-    }
-
-    /// Waits until something has changed since `generation` was read.
+    /// Waits until something has changed since `generation`.
     pub fn wait(&self, generation: u64) {
         let mut s = lock(&self.state);
         while s.generation == generation {
@@ -145,9 +151,10 @@ mod tests {
     #[test]
     fn all_or_nothing_and_lowest_first() {
         let pool = Pool::new(10);
-        assert_eq!(pool.take(1), Err(1));
+        let short = |lacking| Err(Short { lacking, generation: 0 });
+        assert_eq!(pool.take(1), short(1));
         assert!(pool.may_grow() && pool.add(Some(0..4)));
-        assert_eq!(pool.take(6), Err(2));
+        assert_eq!(pool.take(6), short(2));
         assert_eq!(pool.take(3), Ok(vec![0, 1, 2]));
         pool.give([1, 0].into_iter());
         assert!(pool.add(Some(4..10)) && !pool.may_grow());

@@ -1,15 +1,13 @@
 //! The one place that says whose locks these are: the standard library's, or loom's in its models.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{
-    Condvar, Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
-};
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Condvar, Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
-};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+
+/// Always the standard library's: counts and guesses, on which nothing that is right or wrong depends. In loom's models
+/// each would only multiply the orders to be tried.
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Locks. A panic under one of this crate's locks is a broken invariant of the library, and whoever services faults
 /// aborts on it; there is no half-done state that a later caller could be protected from.
