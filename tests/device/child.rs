@@ -1,6 +1,6 @@
 //! Tests that need a process of their own: the program starts itself again and plays the part that it is given.
 
-use crate::lowering;
+use crate::{discrete, lowering};
 use std::{
     process::{Command, ExitCode, Output, abort},
     thread,
@@ -24,6 +24,7 @@ const PARTS: &[(&str, Duration, fn())] = &[
     ("fork", LIMIT, crate::heap::system::fork_and_touch),
     (crate::translation::hidden::PART, LIMIT, crate::translation::hidden::run),
     (crate::translation::astray::PART, LIMIT, crate::translation::astray::run),
+    (discrete::stress::PART, LONG, discrete::stress::run),
     (lowering::worker::PART, LONG, lowering::worker::serve),
 ];
 
