@@ -31,12 +31,13 @@ const PARTS: &[(&str, Duration, fn())] = &[
 /// Plays the part that the environment names, if it names one.
 pub fn act() -> Option<ExitCode> {
     let part = std::env::var(PART).ok()?;
-    let Some((_, limit, play)) = PARTS.iter().find(|(name, ..)| *name == part) else {
+    let discrete = discrete::PARTS.iter().map(|(name, play)| (*name, LIMIT, *play));
+    let Some((_, limit, play)) = PARTS.iter().copied().chain(discrete).find(|(name, ..)| *name == part) else {
         eprintln!("no part '{part}'");
         return Some(ExitCode::from(64));
     };
     thread::spawn(move || {
-        thread::park_timeout(*limit);
+        thread::park_timeout(limit);
         eprintln!("the part has not ended after {limit:?}");
         abort();
     });

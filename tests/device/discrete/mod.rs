@@ -3,16 +3,31 @@
 //! Each test has two entries, `NAME_unified` and `NAME_discrete`: the program that it runs must be right in both, so the first shows that the test
 //! itself is, and the second runs all of [`MODES`] that are discrete. One that does not work here is reported as ignored, with the reason.
 
+mod hmm_parity;
+mod input;
 mod kernels;
+pub mod laws;
+mod rig;
 pub mod stress;
 
 use crate::harness::Ignored;
 use libtest_mimic::Trial;
-use vksvm::{Error, Faults, Placement, Svm, SvmBuilder};
+use vksvm::{
+    Error, Faults, Placement, Svm, SvmBuilder,
+    seam::{AccessFlags, Command, PipelineStageFlags},
+};
 
 pub fn tests() -> Vec<Trial> {
-    [stress::tests()].into_iter().flatten().collect()
+    [laws::tests(), hmm_parity::tests(), input::tests(), stress::tests()].into_iter().flatten().collect()
 }
+
+/// The parts that processes of their own play.
+pub const PARTS: &[(&str, fn())] = &[
+    (laws::fork::PART, laws::fork::run),
+    (laws::quiet::PART, laws::quiet::run),
+    (input::astray::PART, input::astray::run),
+    (input::forbidden::PART, input::forbidden::run),
+];
 
 /// A way to open a heap.
 #[derive(Debug)]
@@ -80,4 +95,21 @@ pub fn opened(mode: &Mode, builder: SvmBuilder) -> Result<Svm, Ignored> {
         assert_eq!(found.faults, mode.faults.name(), "{}", mode.name);
     }
     Ok(svm)
+}
+
+/// On lavapipe no byte would tell, so what was recorded must: each command buffer that does work ends with the barrier to the host.
+pub fn ends_with_host_barriers(commands: &[Command]) {
+    let access = AccessFlags::HOST_READ | AccessFlags::HOST_WRITE;
+    let mut buffers = 0;
+    for (at, _) in commands.iter().enumerate().filter(|(_, command)| **command == Command::End) {
+        let Some(last) = at.checked_sub(1).map(|before| commands[before]) else { continue };
+        buffers += 1;
+        let to_host = matches!(last, Command::Barrier { to, target, .. }
+            if to.contains(PipelineStageFlags::HOST) && target.contains(access));
+        assert!(
+            to_host || last == Command::Begin,
+            "a command buffer ends with {last:?}, not with a barrier to the host"
+        );
+    }
+    assert!(buffers > 0, "nothing was recorded");
 }

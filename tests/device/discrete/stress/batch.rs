@@ -6,14 +6,13 @@ use super::{
     piece::{Chunk, Kind, Piece},
     setting::Setting,
 };
-use crate::discrete::kernels::{Fold, Job, Mix, Node, Put, mixed, mixed_often};
+use crate::discrete::{
+    kernels::{Fold, Job, Mix, Node, Put, mixed, mixed_often},
+    rig::Stop,
+};
 use bytemuck::{cast_slice, cast_slice_mut};
 use fastrand::Rng;
-use std::{
-    ops::Range,
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
-    thread,
-};
+use std::{ops::Range, sync::atomic::AtomicBool, thread};
 use vksvm::{In, Lent, Ptr, SvmVec};
 
 /// Iterations that a kernel's loop may have: llvmpipe ends loops after 65535.
@@ -128,14 +127,6 @@ pub fn run(setting: &Setting, rng: &mut Rng, pieces: &mut [Piece]) {
         })
     });
     done.unwrap_or_else(|error: vksvm::Error| panic!("a batch: {error}"));
-}
-
-struct Stop<'l>(&'l AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, SeqCst);
-    }
 }
 
 fn role(rng: &mut Rng, threads: usize, kind: Kind) -> Role {

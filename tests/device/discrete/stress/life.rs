@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     discrete::{
-        Mode,
+        Mode, ends_with_host_barriers,
         kernels::{Kernels, Put, mixed_often},
         opened,
     },
@@ -22,7 +22,7 @@ use std::{
 };
 use vksvm::{
     BLOCK, Running, Stats, SvmVec,
-    seam::{AccessFlags, Command, Failures, PipelineStageFlags, validation_messages},
+    seam::{Failures, validation_messages},
 };
 
 /// Batches in a life.
@@ -238,21 +238,4 @@ impl Life<'_> {
             std::thread::yield_now();
         }
     }
-}
-
-/// On lavapipe no byte would tell, so what was recorded must: each command buffer that does work ends with the barrier to the host.
-fn ends_with_host_barriers(commands: &[Command]) {
-    let access = AccessFlags::HOST_READ | AccessFlags::HOST_WRITE;
-    let mut buffers = 0;
-    for (at, _) in commands.iter().enumerate().filter(|(_, command)| **command == Command::End) {
-        let Some(last) = at.checked_sub(1).map(|before| commands[before]) else { continue };
-        buffers += 1;
-        let to_host = matches!(last, Command::Barrier { to, target, .. }
-            if to.contains(PipelineStageFlags::HOST) && target.contains(access));
-        assert!(
-            to_host || last == Command::Begin,
-            "a command buffer ends with {last:?}, not with a barrier to the host"
-        );
-    }
-    assert!(buffers > 0, "nothing was recorded");
 }
