@@ -4,8 +4,8 @@ use crate::{
     Svm,
     config::{Config, Faults, Placement, Translation},
     error::Result,
-    gpu::{call::Calls, plan::QueueDevice},
-    os::mapping::Backing,
+    gpu::{Way, call::Calls, plan::QueueDevice},
+    os::{call::SystemCalls, mapping::Backing},
     residency::Shown,
 };
 use std::{sync::Arc, time::Duration};
@@ -162,6 +162,12 @@ pub(crate) struct Seam {
     keep_pages: bool,
     #[cfg(feature = "seam")]
     broken: Option<vksvm_spirv::Broken>,
+    #[cfg(feature = "seam")]
+    broken_pages: Option<vksvm_pages::Broken>,
+    #[cfg(feature = "seam")]
+    system: Option<Arc<crate::os::call::SystemFailures>>,
+    #[cfg(feature = "seam")]
+    way: Way,
 }
 
 impl Seam {
@@ -188,6 +194,29 @@ impl Seam {
         return self.keep_pages;
         #[cfg(not(feature = "seam"))]
         false
+    }
+
+    /// How the fault mechanism's system calls are made.
+    pub fn system_calls(&self) -> SystemCalls {
+        #[cfg(feature = "seam")]
+        if let Some(failures) = &self.system {
+            return SystemCalls::with(failures.clone());
+        }
+        SystemCalls::default()
+    }
+
+    /// How pages are copied to and from device memory.
+    pub fn way(&self) -> Way {
+        #[cfg(feature = "seam")]
+        return self.way;
+        #[cfg(not(feature = "seam"))]
+        Way::Auto
+    }
+
+    /// Which law of the page protocol is broken.
+    #[cfg(feature = "seam")]
+    pub fn broken_pages(&self) -> Option<vksvm_pages::Broken> {
+        self.broken_pages
     }
 
     /// How kernels are lowered for this translation.
@@ -232,6 +261,24 @@ impl SvmBuilder {
     /// Has lowering do something wrong.
     pub fn break_lowering(mut self, broken: vksvm_spirv::Broken) -> Self {
         self.seam.broken = Some(broken);
+        self
+    }
+
+    /// Has the page protocol break a law.
+    pub fn break_pages(mut self, law: vksvm_pages::Broken) -> Self {
+        self.seam.broken_pages = Some(law);
+        self
+    }
+
+    /// Has system calls of the fault mechanism fail as planned.
+    pub fn system_failures(mut self, failures: &Arc<crate::os::call::SystemFailures>) -> Self {
+        self.seam.system = Some(failures.clone());
+        self
+    }
+
+    /// Has pages copied by the device, as where the host cannot map its memory.
+    pub fn staged(mut self) -> Self {
+        self.seam.way = Way::Staged;
         self
     }
 

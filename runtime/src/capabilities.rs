@@ -5,7 +5,7 @@ use crate::{
     config::{Placement, Translation},
     gpu::DeviceInfo,
     os::mapping::Backing,
-    residency::Findings,
+    residency::Reasons,
 };
 
 /// The device, the placement in force and the reasons. From `Svm::capabilities`.
@@ -25,10 +25,14 @@ pub struct Capabilities {
     pub placement: Placement,
     /// How shader addresses become device addresses; never `Auto`.
     pub translation: Translation,
-    /// How CPU faults are served: `none`, since unified placement raises none.
+    /// How CPU faults are served: the name of one of [`Faults`](crate::Faults), or `none` in unified placement, which raises none.
     pub faults: &'static str,
     /// What backs the heap.
     pub backing: Backing,
+    /// Bytes of device memory that pages may take; 0 in unified placement.
+    pub device_budget_bytes: u64,
+    /// Whether launches work on pages that are with the host.
+    pub in_place: bool,
     /// Why it is so, a sentence each.
     pub reasons: Vec<String>,
     /// What the probes tried and found.
@@ -67,47 +71,20 @@ pub struct Probe {
 }
 
 impl Capabilities {
-    pub(crate) fn of(
-        device: &DeviceInfo,
-        findings: &Findings,
-        (translation, why): (Translation, String),
-        segment: usize,
-        heap: usize,
-    ) -> Self {
-        let [a, b] = findings.offsets;
-        let probes = vec![
-            Probe {
-                name: "host import",
-                works: true,
-                detail: format!("{:?} memory; device minus unified address {a:#x} and {b:#x}", findings.backing),
-            },
-            Probe {
-                name: "released pages",
-                works: findings.follows_release,
-                detail: if findings.follows_release {
-                    "the device follows when a page is given back and touched again: freed pages go back to the system"
-                } else {
-                    "the device keeps a page that was given back: freed pages stay with the process"
-                }
-                .into(),
-            },
-        ];
-        let reasons = vec![
-            "placement unified: the device reads and writes the heap's own memory, tried at start-up".into(),
-            format!("translation {}: {why}", translation.name()),
-            "faults none: unified placement takes no page away from the CPU".into(),
-        ];
+    pub(crate) fn of(device: &DeviceInfo, why: Reasons, segment: usize, heap: usize) -> Self {
         Capabilities {
             device: device.name.clone(),
             driver: device.driver.clone(),
             vulkan: device.version.clone(),
             is_cpu: device.is_cpu,
-            placement: Placement::Unified,
-            translation,
-            faults: "none",
-            backing: findings.backing,
-            reasons,
-            probes,
+            placement: why.placement,
+            translation: why.translation,
+            faults: why.faults,
+            backing: why.backing,
+            device_budget_bytes: why.device_budget,
+            in_place: why.in_place,
+            reasons: why.reasons,
+            probes: why.probes,
             heap_bytes: heap as u64,
             segment_bytes: segment as u64,
             page_bytes: PAGE as u64,

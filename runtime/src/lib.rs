@@ -47,6 +47,8 @@ mod builder;
 mod capabilities;
 mod config;
 mod error;
+#[cfg(any(test, feature = "seam"))]
+mod failures;
 mod gpu;
 mod heap;
 mod kernel;
@@ -75,10 +77,13 @@ pub mod seam {
             plan::{Batch, Dispatch, QueueDevice, Step, Use},
             validation::messages as validation_messages,
         },
+        os::call::{SystemCall, SystemFailures},
     };
     /// Vulkan's results, for [`Failures::fail`], and the flags of [`Command::Barrier`].
     pub use ash::vk::{AccessFlags, PipelineStageFlags, Result as VkResult};
     use std::sync::Arc;
+    /// Ways to break the page protocol.
+    pub use vksvm_pages::Broken as BrokenPages;
 
     /// Puts a test's device around the real one.
     pub type WrapQueue = dyn Fn(Arc<dyn QueueDevice>) -> Arc<dyn QueueDevice> + Send + Sync;

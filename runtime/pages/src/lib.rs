@@ -1,6 +1,64 @@
 //! Where each page of a heap is, and every way in which that changes: pure code, without Vulkan, operating system or `unsafe`.
+//!
+//! A page is with the host, with the device, or with both. What that means is up to a [`Mechanism`], which copies, takes the CPU's
+//! access away and gives it back; *when* it does so is decided here, in [`Pages`], so that it can be tested without a device.
+//!
+//! ```text
+//!              ┌──────────────────────────────────────────────────────────────────┐
+//!              │  HOST        CPU reads and writes; launches use it in place       │◄─── freed: content dropped
+//!              └──────────────────────────────────────────────────────────────────┘
+//!     a launch │ reads it:                        ▲ CPU write, eviction:         ▲
+//!              │ protect, copy in                 │ restore                      │
+//!              ▼                                  │                              │ CPU touch, eviction:
+//!              ┌──────────────────────────────────────────────────────────────┐  │ copy out, restore
+//!              │  BOTH        CPU reads; launches read the device's copy       │  │
+//!              └──────────────────────────────────────────────────────────────┘  │
+//!     a launch │ writes it:                       ▲ CPU read while launches      │
+//!              │ revoke                           │ read it: copy out, expose    │
+//!              ▼                                  │                              │
+//!              ┌──────────────────────────────────────────────────────────────────┐
+//!              │  DEVICE      CPU has no access; the host's copy is out of date    │
+//!              └──────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A launch that writes a page which is with the host goes both steps down at once: revoke, copy in.
+//!
+//! Every arrow is: *plan* under the block's lock, which ends with the pages marked as moving; *carry out* without it; *commit* under
+//! it again, which clears the mark and wakes who waits. A page that is moving is nobody else's. A page that a launch *holds* (it was made
+//! ready, the launch has no point yet) or *uses* (its point was not reached) stays where it is; touches of it wait. Taking more of the
+//! CPU's access away, from BOTH to DEVICE, moves nothing and is done while earlier launches read the page.
+//!
+//! The sets that a block keeps, by state (moving pages may be anything):
+//!
+//! | state | `device` | `stale` | `revoked` or `protected` |
+//! |---|---|---|---|
+//! | HOST | – | – | neither; either after an error, until the next touch |
+//! | BOTH | yes | – | `protected`; `revoked` under the hunt for untranslated accesses |
+//! | DEVICE | yes | yes | `revoked` |
+//!
+//! Locks: blocks', in the order of addresses; then the pool of slots. No lock is held while anything is copied, waited for, or done to
+//! the CPU's access.
 
+mod block;
+mod broken;
+mod evict;
+mod fault;
+mod home;
+mod launch;
 mod mask;
+mod mechanism;
+mod pages;
+mod pool;
 mod sync;
 
+#[cfg(not(feature = "seam"))]
+pub(crate) use broken::Broken;
+#[cfg(feature = "seam")]
+pub use broken::Broken;
+pub use evict::{Candidate, Evict, LeastRecent};
+pub use fault::Busy;
+pub use launch::{Hold, Refused};
 pub use mask::{Mask, PAGES};
+pub use mechanism::{Mechanism, Move, Moves, Slot};
+pub use pages::{Counts, Options, Pages, Want};
+pub use pool::Usage;

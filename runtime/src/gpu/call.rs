@@ -23,6 +23,15 @@ macro_rules! calls {
                 match self { $(Call::$variant => $name,)* }
             }
         }
+
+        #[cfg(feature = "seam")]
+        impl crate::failures::Named for Call {
+            const COUNT: usize = Call::ALL.len();
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
     };
 }
 
@@ -113,11 +122,9 @@ pub use plan::{Command, Failures};
 #[cfg(feature = "seam")]
 mod plan {
     use super::Call;
+    use crate::failures::Plan;
     use ash::vk;
-    use std::{
-        collections::HashMap,
-        sync::{Mutex, PoisonError},
-    };
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     /// A recorded command that orders or does work.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,25 +143,12 @@ mod plan {
         End,
     }
 
-    /// Which calls fail, and how often each was made or failed.
+    /// Which calls fail, how often each was made or failed, and what was recorded.
     #[derive(Default, Debug)]
-    pub struct Failures(Mutex<Inner>);
-
-    #[derive(Default, Debug)]
-    struct Inner {
-        seen: HashMap<Call, u64>,
-        failed: u64,
-        planned: Vec<Planned>,
-        commands: Vec<Command>,
-        lacking: Vec<&'static str>,
-    }
-
-    #[derive(Debug)]
-    struct Planned {
-        call: Call,
-        skip: u64,
-        times: u64,
-        result: vk::Result,
+    pub struct Failures {
+        plan: Plan<Call>,
+        commands: Mutex<Vec<Command>>,
+        lacking: Mutex<Vec<&'static str>>,
     }
 
     impl Failures {
@@ -165,62 +159,48 @@ mod plan {
 
         /// After `skip` more calls of `call`, the next `times` return `result` without being made.
         pub fn fail(&self, call: Call, skip: u64, times: u64, result: vk::Result) {
-            self.inner().planned.push(Planned { call, skip, times, result });
+            self.plan.fail(call, skip, times, result.as_raw());
         }
 
         /// Forgets what is still planned.
         pub fn clear(&self) {
-            self.inner().planned.clear();
+            self.plan.clear();
         }
 
         /// How often `call` was asked for, made or not.
         pub fn seen(&self, call: Call) -> u64 {
-            self.inner().seen.get(&call).copied().unwrap_or(0)
+            self.plan.seen(call)
         }
 
         /// How many calls the plan made fail.
         pub fn failed(&self) -> u64 {
-            self.inner().failed
+            self.plan.failed()
         }
 
         /// Has every device lack this required feature, by its Vulkan name.
         pub fn lack(&self, feature: &'static str) {
-            self.inner().lacking.push(feature);
+            lock(&self.lacking).push(feature);
         }
 
         pub(super) fn lacks(&self, feature: &str) -> bool {
-            self.inner().lacking.contains(&feature)
+            lock(&self.lacking).contains(&feature)
         }
 
         /// What was recorded so far into the command buffers of queues, the probe's included.
         pub fn commands(&self) -> Vec<Command> {
-            self.inner().commands.clone()
+            lock(&self.commands).clone()
         }
 
         pub(super) fn note(&self, command: Command) {
-            self.inner().commands.push(command);
+            lock(&self.commands).push(command);
         }
 
         pub(super) fn pick(&self, call: Call) -> Option<vk::Result> {
-            let mut inner = self.inner();
-            *inner.seen.entry(call).or_default() += 1;
-            let at = inner.planned.iter().position(|p| p.call == call)?;
-            let p = &mut inner.planned[at];
-            if p.skip > 0 {
-                p.skip -= 1;
-                return None;
-            }
-            let result = p.result;
-            p.times = p.times.saturating_sub(1);
-            if p.times == 0 {
-                inner.planned.remove(at);
-            }
-            inner.failed += 1;
-            Some(result)
+            self.plan.pick(call).map(vk::Result::from_raw)
         }
+    }
 
-        fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner)
-        }
+    fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+        of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

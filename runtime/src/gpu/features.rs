@@ -26,6 +26,8 @@ pub(crate) struct Features {
     /// Highest SPIR-V version that the device takes, as in a module's header.
     pub spirv_version: u32,
     pub host_import: bool,
+    /// `VK_EXT_memory_budget`, which is asked about the physical device and needs no enabling.
+    pub memory_budget: bool,
 }
 
 /// Where a feature's switch is.
@@ -101,6 +103,7 @@ impl Features {
         let has = |name: &CStr| extensions.iter().any(|e| e.extension_name_as_c_str() == Ok(name));
         let mut f = Features {
             host_import: has(vk::EXT_EXTERNAL_MEMORY_HOST_NAME) && importable(instance, device),
+            memory_budget: has(vk::EXT_MEMORY_BUDGET_NAME),
             // SPIR-V 1.5 comes with Vulkan 1.2, 1.6 with 1.3; the instance is made for 1.3.
             spirv_version: if version >= vk::API_VERSION_1_3 { 0x0001_0600 } else { 0x0001_0500 },
             ..Default::default()
@@ -143,6 +146,7 @@ impl Features {
             subgroups: self.subgroups,
             spirv_version: self.spirv_version,
             host_import: self.host_import,
+            memory_budget: self.memory_budget,
             ..Default::default()
         };
         for at in REQUIRED.iter().map(|(_, at)| at).chain(OPTIONAL.iter().map(|(_, at)| at)) {

@@ -1,25 +1,29 @@
 //! The Vulkan device: the only importer of ash.
 //!
 //! From the outside in: [`Instance`] and [`candidates`] find a device, [`Device`] is one, [`Import`] shows it host
-//! memory, [`Table`] says where pages are, [`Pipeline`] is code on it, and [`Queue`] orders launches, which [`VulkanQueue`] carries out. Calls that can
-//! fail go through [`call`], where their results become errors and tests make them fail.
+//! memory, [`DeviceMemory`] is its own, [`Table`] says where pages are, [`Pipeline`] is code on it, and [`Queue`] orders launches, which [`VulkanQueue`]
+//! carries out. Calls that can fail go through [`call`], where their results become errors and tests make them fail.
 //!
 //! # Safety
 //! Vulkan's valid-usage rules are kept here and nowhere else. Three invariants carry most of them: whatever is made from
-//! a device holds an `Arc` of it; the queue and its command pool are used under the queue's lock only; what a submission
+//! a device holds an `Arc` of it; a device's queue is used under its lock only ([`queues`]), a launch queue's command pool under the launch queue's; what a submission
 //! uses (pipelines, queries) is held by the queue until the submission has ended.
 #![allow(unsafe_code)]
 
+mod budget;
 pub(crate) mod call;
+mod chunk;
 mod device;
 mod features;
 mod import;
 mod instance;
+mod memory;
 #[cfg(feature = "seam")]
 pub(crate) mod opened;
 mod pipeline;
 pub(crate) mod plan;
 mod queue;
+mod queues;
 mod reaper;
 mod select;
 mod submit;
@@ -27,9 +31,11 @@ mod table;
 mod timing;
 pub(crate) mod validation;
 
+pub(crate) use budget::default_budget;
 pub(crate) use device::{Device, DeviceInfo};
 pub(crate) use import::Import;
 pub(crate) use instance::Instance;
+pub(crate) use memory::{CHUNK_SLOTS, DeviceMemory, Part, Way};
 pub(crate) use pipeline::{Pipeline, PipelineSource};
 pub(crate) use queue::{Queue, QueueOptions};
 pub(crate) use reaper::Reaper;

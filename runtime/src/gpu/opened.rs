@@ -54,7 +54,7 @@ impl Opened {
 
     /// The queue and its family. Vulkan asks that one thread at a time uses it.
     pub fn queue(&self) -> (vk::Queue, u32) {
-        (self.device.queue, self.device.queue_family)
+        (*self.device.queue.lock(), self.device.queue.family)
     }
 
     /// Whether a kernel may declare this SPIR-V capability.

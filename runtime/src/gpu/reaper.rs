@@ -6,8 +6,8 @@
 
 use super::queue::{Job, Queue, ReaperState, State};
 use crate::{
-    error::{Error, OsError, Result},
-    os::exit::before_exit,
+    error::{Error, Result},
+    os::{exit::before_exit, threads},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -28,18 +28,11 @@ const TICK: Duration = Duration::from_millis(100);
 impl Reaper {
     pub fn start(queue: &Arc<Queue>) -> Result<Self> {
         let service = queue.clone();
-        let thread = std::thread::Builder::new()
-            .name("vksvm-reaper".into())
-            .spawn(move || {
-                run(&service);
-                // Where this thread has dropped the last handle, the device goes with the queue.
-                before_exit(|| drop(service));
-            })
-            .map_err(|error| Error::Os {
-                call: "clone",
-                doing: "starting the reaper thread",
-                os: OsError(error.raw_os_error().unwrap_or(0)),
-            })?;
+        let thread = threads::start("vksvm-reaper", move || {
+            run(&service);
+            // Where this thread has dropped the last handle, the device goes with the queue.
+            before_exit(|| drop(service));
+        })?;
         Ok(Reaper { queue: queue.clone(), thread: Some(thread) })
     }
 }

@@ -4,6 +4,7 @@ use super::{
     call::Call,
     features::{Features, MIN_VERSION},
     instance::Instance,
+    queues::CopyQueue,
 };
 use crate::error::{Error, Result};
 use ash::vk;
@@ -15,6 +16,8 @@ pub(crate) struct Candidate {
     pub properties: vk::PhysicalDeviceProperties,
     pub features: Features,
     pub queue_family: u32,
+    /// A queue for copies beside the first one of that family, if there is one.
+    pub copy_queue: Option<CopyQueue>,
     /// Valid bits of the queue's timestamps; 0 where it has none.
     pub timestamp_bits: u32,
 }
@@ -111,6 +114,7 @@ fn inspect(
             properties,
             features,
             queue_family: index as u32,
+            copy_queue: CopyQueue::among(&families, index as u32),
             timestamp_bits: family.timestamp_valid_bits,
         }),
         family => {

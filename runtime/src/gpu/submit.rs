@@ -41,7 +41,7 @@ impl VulkanQueue {
         let buffers = Buffers { pool: vk::CommandPool::null(), free: vec![], busy: VecDeque::new() };
         let mut queue = VulkanQueue { device: device.clone(), timeline, buffers: Mutex::new(buffers) };
         let info = vk::CommandPoolCreateInfo::default()
-            .queue_family_index(device.queue_family)
+            .queue_family_index(device.queue.family)
             .flags(vk::CommandPoolCreateFlags::RESET_COMMAND_BUFFER);
         // SAFETY: the family is the device's own.
         let pool =
@@ -174,10 +174,11 @@ impl QueueDevice for VulkanQueue {
                             .push_next(value)
                     })
                     .collect();
-                // SAFETY: the queue is used under the caller's lock only; the buffers are recorded; values only grow.
-                device.calls.run(Call::QueueSubmit, || unsafe {
-                    device.raw.queue_submit(device.queue, &submits, vk::Fence::null())
-                })
+                let queue = device.queue.lock();
+                // SAFETY: the queue's lock is held; the buffers are recorded; under the caller's lock values only grow.
+                device
+                    .calls
+                    .run(Call::QueueSubmit, || unsafe { device.raw.queue_submit(*queue, &submits, vk::Fence::null()) })
             });
         match result {
             Ok(()) => buffers.busy.extend(batches.iter().map(|b| b.signal).zip(recorded)),

@@ -7,8 +7,12 @@
 //!
 //! The memory is host-coherent and stays mapped. What the host wrote before a submission, the submission's shaders see
 //! without a flush or a barrier (Vulkan, "Host Write Ordering Guarantees"), so an entry is set by storing it, before the
-//! launch that needs it is submitted. A launch that runs meanwhile has no business with that page; if it strays there, it
-//! finds the null page or the page.
+//! launch that needs it is submitted.
+//!
+//! *When an entry may change.* While a launch that was declared to use the page is not known to have ended, the page's entry
+//! stays as it is: whoever moves pages keeps this (a page in use does not move). So no launch sees an entry change that it
+//! goes by. One that runs meanwhile and strays there reads the old entry or the new one, each whole, and so finds the null
+//! page, or a page where this one is or was.
 //!
 //! Entries take 1/8192 of the heap's size, all of it touched when the table is made: 3 MiB for a heap of 24 GiB, which adds about a
 //! millisecond to the eleven that opening takes on lavapipe; 128 MiB for one of 1 TiB, which adds a hundred. They are not filled
@@ -64,7 +68,7 @@ impl Table {
             device: device.info.name.clone(),
             reason,
         };
-        let null = ((pages + 1) * size_of::<u64>()).next_multiple_of(ALIGN);
+        let null = null_offset(pages);
         let bytes = (null + PAGE) as u64;
         if bytes > device.info.max_import {
             let (heap, most) = (pages as u64 * PAGE as u64, device.info.max_import);
@@ -123,18 +127,31 @@ impl Table {
         let info = vk::BufferDeviceAddressInfo::default().buffer(table.buffer);
         // SAFETY: the buffer has the address usage and is bound.
         table.address = DeviceAddr(unsafe { device.raw.get_buffer_device_address(&info) });
-        let null = table.address.0 + null as u64;
+        let null = table.null();
+        // The last one, too, which no page has.
         table.entries().iter().for_each(|entry| entry.store(null, Ordering::Relaxed));
         Ok(table)
     }
 
-    /// Has `pages`, which the table must have, lead to the memory that starts at `device` and is as long as they are.
-    /// Launches that are submitted from now on follow.
+    /// Has `pages`, which the table must have, lead to the memory that starts at `device`, a multiple of 16, and is as long as
+    /// they are. Launches that are submitted from now on follow. No lock, no allocation: also called in signal handlers.
     pub fn set(&self, pages: Range<usize>, device: DeviceAddr) {
         for (entry, at) in self.entries()[pages].iter().zip((device.0..).step_by(PAGE)) {
             // The submission orders it; whole for shaders that stray there meanwhile.
             entry.store(at, Ordering::Relaxed);
         }
+    }
+
+    /// Has `pages`, which the table must have, lead to the null page, as at first. Launches that are submitted from now on
+    /// follow. No lock, no allocation: also called in signal handlers.
+    pub fn clear(&self, pages: Range<usize>) {
+        let null = self.null();
+        self.entries()[pages].iter().for_each(|entry| entry.store(null, Ordering::Relaxed));
+    }
+
+    /// The null page's device address.
+    fn null(&self) -> u64 {
+        self.address.0 + null_offset(self.pages) as u64
     }
 
     /// Pages that it has entries for.
@@ -144,7 +161,7 @@ impl Table {
 
     /// Bytes that it takes, with the null page.
     pub fn bytes(&self) -> usize {
-        ((self.pages + 1) * size_of::<u64>()).next_multiple_of(ALIGN) + PAGE
+        null_offset(self.pages) + PAGE
     }
 
     /// The last one is for addresses outside the heap.
@@ -153,6 +170,11 @@ impl Table {
         // any content is a valid number, and host and device only load and store them whole.
         unsafe { slice::from_raw_parts(self.entries, self.pages + 1) }
     }
+}
+
+/// Where the null page starts, in bytes from the first entry.
+fn null_offset(pages: usize) -> usize {
+    ((pages + 1) * size_of::<u64>()).next_multiple_of(ALIGN)
 }
 
 impl Drop for Table {

@@ -38,7 +38,7 @@ use std::alloc::Layout;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Most shards that a heap has. More would keep more empty slabs than they save waiting.
 const MAX_SHARDS: usize = 32;
@@ -55,9 +55,22 @@ pub(crate) struct HeapOptions {
     pub(crate) release_pages: bool,
 }
 
+/// Who knows where pages are, where that is not always with the host.
+pub(crate) trait Keeper: Send + Sync {
+    /// Whole pages (byte offsets) are freed: nobody uses them any more, and their content is of no use.
+    fn freed(&self, range: Range<usize>);
+
+    /// Has `f` write `range` (byte offsets) through the runtime view, by parts, while it is with the host and nobody else's.
+    ///
+    /// # Errors
+    /// As the system's and Vulkan's, where pages cannot be brought home.
+    fn with_host(&self, range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) -> Result<()>;
+}
+
 /// A heap over one mapping. Memory goes back with the `Heap`, whatever is still allocated.
 pub(crate) struct Heap {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
+    keeper: OnceLock<Arc<dyn Keeper>>,
     options: HeapOptions,
     max_align: usize,
     pages: Pages,
@@ -81,7 +94,8 @@ impl Heap {
     /// # Errors
     ///
     /// [`Error::BadOption`] if the segment size is zero or no multiple of 2 MiB, or for more than 2^32 pages.
-    pub(crate) fn new(mapping: Mapping, options: HeapOptions) -> Result<Self> {
+    pub(crate) fn new(mapping: impl Into<Arc<Mapping>>, options: HeapOptions) -> Result<Self> {
+        let mapping = mapping.into();
         let HeapOptions { segment, cross_segments, .. } = options;
         if segment == 0 || !segment.is_multiple_of(BLOCK) {
             let reason = format!("{segment} bytes: a segment must be a positive multiple of {BLOCK} bytes");
@@ -105,8 +119,15 @@ impl Heap {
             large_count: AtomicUsize::new(0),
             large_bytes: AtomicUsize::new(0),
             options,
+            keeper: OnceLock::new(),
             mapping,
         })
+    }
+
+    /// Pages move from now on. Before the first allocation.
+    pub(crate) fn keep(&self, keeper: Arc<dyn Keeper>) {
+        // Whoever opens a heap does so once.
+        let _ = self.keeper.set(keeper);
     }
 
     /// Allocates memory for `layout`, all zeros if `zeroed`, else with any content. A layout of size zero gets a
@@ -124,9 +145,10 @@ impl Heap {
         let offset = match Class::of(layout) {
             Some(class) => {
                 let offset = self.alloc_slot(class, layout)?;
-                if zeroed {
-                    // SAFETY: the slot is allocated and nobody else has its address yet.
-                    unsafe { self.mapping.zero(offset..offset + layout.size()) };
+                if zeroed && let Err(error) = self.zero(offset..offset + layout.size()) {
+                    // SAFETY: allocated above, and nobody has its address yet.
+                    unsafe { self.free(self.mapping.user(offset), layout) };
+                    return Err(error);
                 }
                 offset
             }
@@ -249,8 +271,9 @@ impl Heap {
         let align = (layout.align() / PAGE).max(1) as u32;
         let taken = pages_for(layout).and_then(|pages| Some((self.take_pages(pages, align)?, pages)));
         let Some((page, pages)) = taken else { return Err(self.exhausted(layout)) };
-        if zeroed {
-            self.zero_dirty(page..page + pages);
+        if zeroed && let Err(error) = self.zero_dirty(page..page + pages) {
+            self.give_pages(page..page + pages);
+            return Err(error);
         }
         self.pages.set(page, Use::Run { pages });
         self.large_count.fetch_add(1, Ordering::Relaxed);
@@ -274,6 +297,9 @@ impl Heap {
 
     /// Frees pages whose table entries say so already: they become untouched, then available.
     fn give_pages(&self, pages: Range<Page>) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.freed(bytes(&pages));
+        }
         // SAFETY: the pages were just freed and are not in the free runs yet: they belong to this call alone.
         let released = self.options.release_pages && unsafe { self.mapping.release(bytes(&pages)) }.is_ok();
         // Memory that the system did not take back (locked, for instance) keeps its content.
@@ -282,10 +308,20 @@ impl Heap {
     }
 
     /// Zeroes what is not known to be zero, in pages that the caller has just taken.
-    fn zero_dirty(&self, pages: Range<Page>) {
-        for run in self.pages.dirty(pages) {
-            // SAFETY: the pages were just taken and nobody else has their addresses yet.
-            unsafe { self.mapping.zero(bytes(&run)) };
+    fn zero_dirty(&self, pages: Range<Page>) -> Result<()> {
+        self.pages.dirty(pages).try_for_each(|run| self.zero(bytes(&run)))
+    }
+
+    /// Writes zeros over memory (byte offsets) that the caller has just taken, so that nobody else has its address yet.
+    fn zero(&self, range: Range<usize>) -> Result<()> {
+        // SAFETY: the callers' promise; what else lies in the same pages is not written.
+        let zero = |range| unsafe { self.mapping.zero(range) };
+        match self.keeper.get() {
+            Some(keeper) => keeper.with_host(range, &mut { zero }),
+            None => {
+                zero(range);
+                Ok(())
+            }
         }
     }
 

@@ -12,6 +12,6 @@ mod runs;
 mod slab;
 mod svm;
 
-pub(crate) use allocator::{Heap, HeapOptions};
+pub(crate) use allocator::{Heap, HeapOptions, Keeper};
 pub use collections::{SvmAlloc, SvmBox, SvmVec};
 pub use svm::Svm;

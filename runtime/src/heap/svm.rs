@@ -1,22 +1,19 @@
 //! The handle that programs hold, and what it keeps alive.
 //!
 //! # Safety
-//! Two invariants carry the `unsafe` here. [`Inner`]'s fields are dropped after the queue has drained, imports before
-//! the heap that they cover. Memory goes back to the heap only after the launches that were declared to use it.
+//! Two invariants carry the `unsafe` here. [`Inner`]'s fields are dropped after the queue has drained, what shows the heap to the device
+//! before the heap. Memory goes back to the heap only after the launches that were declared to use it.
 #![allow(unsafe_code)]
 
 use super::{Heap, HeapOptions, registry};
 use crate::{
     addr::{BLOCK, Span},
     capabilities::Capabilities,
-    config::{Config, Placement, Translation},
+    config::Config,
     error::{Error, Result},
     gpu::{self, Device, Instance, Queue, QueueOptions, Reaper, Timers, VulkanQueue},
-    os::{
-        mapping::{Backing, Mapping},
-        memory::total_memory,
-    },
-    residency::{Findings, Shown, Unified, Views, choose_translation, probe_unified},
+    os::{mapping::Mapping, memory::total_memory},
+    residency::{Plan, Residency},
     stats::Stats,
 };
 use std::{alloc::Layout, ptr::NonNull, sync::Arc};
@@ -32,7 +29,7 @@ pub(crate) struct Inner {
     reaper: Option<Reaper>,
     pub queue: Arc<Queue>,
     pub timers: Arc<Timers>,
-    pub unified: Unified,
+    pub residency: Residency,
     /// How kernels are lowered; `None` where they run untouched.
     pub lowering: Option<vksvm_spirv::Options>,
     heap: Heap,
@@ -47,13 +44,6 @@ const PINNED_SEGMENT: u64 = 256 << 20;
 impl Svm {
     pub(crate) fn open_with(config: &Config, seam: &crate::builder::Seam) -> Result<Self> {
         config.check()?;
-        if config.placement == Ok(Placement::Discrete) {
-            return Err(Error::PlacementUnavailable {
-                placement: "discrete",
-                device: config.device.clone().unwrap_or_else(|| "any".into()),
-                reason: "this version of vksvm has unified placement only".into(),
-            });
-        }
         let instance = Arc::new(Instance::new(seam.calls(), config.validation)?);
         let mut refused = vec![];
         for candidate in gpu::candidates(&instance, config.device.as_deref())? {
@@ -81,8 +71,8 @@ impl Svm {
     pub fn stats(&self) -> Stats {
         let (launches, slow_launches, launches_in_flight) = self.0.queue.counts();
         let (live_allocations, live_bytes) = self.0.heap.live();
-        let (imported_segments, segments) = self.0.unified.imported();
-        Stats {
+        let (imported_segments, segments) = self.0.residency.imported();
+        let mut stats = Stats {
             launches,
             slow_launches,
             launches_in_flight: launches_in_flight as u64,
@@ -94,7 +84,11 @@ impl Svm {
             imported_segments: imported_segments as u64,
             segments: segments as u64,
             ..Default::default()
+        };
+        if let Residency::Discrete(discrete) = &self.0.residency {
+            discrete.count(&mut stats);
         }
+        stats
     }
 
     /// Whether `pointer` points into this heap, be it allocated there or not.
@@ -112,10 +106,25 @@ impl Svm {
     }
 }
 
+#[cfg(feature = "seam")]
+impl Svm {
+    /// Brings all pages home that no launch uses; returns how many.
+    ///
+    /// # Errors
+    /// As the system's and Vulkan's; nothing came home then.
+    pub fn evict_idle(&self) -> Result<usize> {
+        match &self.0.residency {
+            Residency::Unified(_) => Ok(0),
+            Residency::Discrete(discrete) => discrete.evict_idle(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Svm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let span = self.0.heap.span();
-        write!(f, "Svm(unified on '{}', {:#x}..{:#x})", self.0.device.info.name, span.start, span.end)
+        let (placement, device) = (self.0.capabilities.placement.name(), &self.0.device.info.name);
+        write!(f, "Svm({placement} on '{device}', {:#x}..{:#x})", span.start, span.end)
     }
 }
 
@@ -127,7 +136,7 @@ impl Inner {
         candidate: &gpu::Candidate,
     ) -> Result<Self> {
         let device = Device::new(instance, candidate)?;
-        let (findings, shown) = probe(config, &device, seam.shown())?;
+        let plan = Plan::make(config, seam, &device)?;
         let round = |bytes: u64| (bytes / BLOCK as u64 * BLOCK as u64).max(BLOCK as u64) as usize;
         let largest = round(device.info.max_import);
         let segment = match config.segment_size {
@@ -141,37 +150,30 @@ impl Inner {
             None => largest.min(PINNED_SEGMENT as usize),
         };
         let len = round(config.heap_size.unwrap_or_else(|| total_memory() as u64));
-        let (translation, why) =
-            choose_translation(config.translation.clone()?, &findings, len.div_ceil(segment), &device.info.name)?;
-        let mapping = Mapping::new(len, BLOCK, findings.backing)?;
-        let runtime = mapping.runtime_base() as u64;
+        let mapping = Arc::new(Mapping::new(len, BLOCK, plan.backing())?.with_calls(seam.system_calls()));
         let options = HeapOptions {
             segment,
             // Addresses equal the host's, differ by one number everywhere, or are looked up page by page: in all three an
             // allocation may lie in two segments.
             cross_segments: true,
-            release_pages: findings.follows_release && !seam.keeps_pages(),
+            release_pages: plan.releases_pages() && !seam.keeps_pages(),
         };
-        let heap = Heap::new(mapping, options)?;
-        let views = Views { user: heap.span(), runtime, shown };
-        // SAFETY: both become fields of Inner, where `unified` is dropped before `heap`; so it is on the way out of here.
-        let unified = unsafe { Unified::new(&device, views, segment, translation) }?;
+        let heap = Heap::new(mapping.clone(), options)?;
         let options = QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
         let queue = Arc::new(Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options));
-        let capabilities = Capabilities::of(
-            &device.info,
-            &findings,
-            (translation, format!("{why}{}", unified.translation_cost())),
-            segment,
-            len,
-        );
-        let lowering = unified.lowering().map(|translation| seam.lowering(translation));
+        // SAFETY: both become fields of Inner, where `residency` is dropped before `heap`; so it is on the way out of here.
+        let (residency, why) = unsafe { plan.carry_out(config, seam, &device, &queue, &mapping, segment) }?;
+        if let Residency::Discrete(discrete) = &residency {
+            heap.keep(discrete.keeper());
+        }
+        let capabilities = Capabilities::of(&device.info, why, segment, len);
+        let lowering = residency.lowering().map(|translation| seam.lowering(translation));
         registry::add(heap.span());
         Ok(Inner {
             reaper: Some(Reaper::start(&queue).inspect_err(|_| registry::remove(heap.span()))?),
             queue,
             timers: Timers::new(&device),
-            unified,
+            residency,
             lowering,
             heap,
             device,
@@ -249,29 +251,4 @@ impl Drop for Inner {
             tracing::warn!(count, bytes, "the heap is unmapped with {count} allocations ({bytes} bytes) still live");
         }
     }
-}
-
-/// Tries the backings in order and keeps the first that works; also says which view is to be imported.
-fn probe(config: &Config, device: &Arc<Device>, shown: Shown) -> Result<(Findings, Shown)> {
-    let both = [Backing::Memfd, Backing::Anonymous];
-    let tried: &[Backing] = config.backing.as_ref().map_or(&both, std::slice::from_ref);
-    let mut refused: Option<Error> = None;
-    for &backing in tried {
-        let found = match probe_unified(device, backing, shown) {
-            // Translating equal addresses would show nothing: the alias's differ.
-            Ok(findings)
-                if findings.identity()
-                    && matches!(config.translation, Ok(Translation::Offset | Translation::Table)) =>
-            {
-                probe_unified(device, backing, Shown::Runtime).map(|findings| (findings, Shown::Runtime))
-            }
-            other => other.map(|findings| (findings, shown)),
-        };
-        match found {
-            Err(error @ Error::PlacementUnavailable { .. }) => refused = refused.or(Some(error)),
-            done => return done,
-        }
-    }
-    let none = || Error::BadOption { option: "backing", reason: "none was left to try".into() };
-    Err(refused.unwrap_or_else(none))
 }

@@ -105,7 +105,6 @@ impl<A: KernelArgs> Kernel<A> {
         }
         for used in uses.iter().filter(|used| !used.span.is_empty()) {
             self.check(used)?;
-            self.svm.0.unified.prepare(used.span)?;
         }
         let mut dispatch = Dispatch {
             pipeline: code.pipeline.clone(),
@@ -125,8 +124,15 @@ impl<A: KernelArgs> Kernel<A> {
         }
         let timer = dispatch.timer.clone();
         let after = || uses.iter().map(|used| used.uses.conflict(used.write)).max().unwrap_or(0);
-        let record = |point| uses.iter().for_each(|used| Uses::record(used.uses, used.write, point));
-        let point = self.svm.0.queue.launch(dispatch, after, record)?;
+        let residency = &self.svm.0.residency;
+        let mut ready = Some(residency.ready(&dispatch.uses)?);
+        let record = |point| {
+            uses.iter().for_each(|used| Uses::record(used.uses, used.write, point));
+            residency.issued(ready.take().flatten(), point);
+        };
+        let issued = self.svm.0.queue.launch(dispatch, after, record);
+        residency.withdrawn(ready.flatten());
+        let point = issued?;
         Ok(Launch { svm: self.svm.clone(), point, timer })
     }
 

@@ -29,9 +29,10 @@
 
 use crate::addr::PAGE;
 use crate::error::{Error, OsError, Result};
+use crate::os::call::{self, SystemCall, SystemCalls};
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
 use std::ffi::c_void;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -40,8 +41,11 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Bytes that one `fallocate` populates. A pending signal makes the call undo its work and return EINTR; pieces
 /// this small (a few milliseconds each) get done between the ticks of any profiler or timer.
-#[allow(dead_code, reason = "revoking needs it: pages are populated before their first revocation")]
 const POPULATE_PIECE: usize = 16 << 20;
+
+/// What was being done when mprotect found no entry left in the process' table of mappings, and what to do about it.
+const MAPPINGS_FULL: &str = "changing what the CPU may do with pages: the process has as many mappings as vm.max_map_count \
+    allows, to which each run of pages that are alike adds one; raise it, or use faults userfaultfd or sigbus, which add none";
 
 /// What backs the heap's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,7 @@ pub(crate) struct Mapping {
     /// `None` where the user view is the only one.
     runtime: Option<View>,
     memfd: Option<OwnedFd>,
+    calls: SystemCalls,
 }
 
 impl Mapping {
@@ -81,6 +86,7 @@ impl Mapping {
             );
             return Err(Error::BadOption { option: "heap_size", reason });
         }
+        let calls = SystemCalls::default();
         match backing {
             Backing::Memfd => {
                 let memfd = memfd(len)?;
@@ -89,18 +95,23 @@ impl Mapping {
                 let runtime = View::reserve(len, align)?;
                 runtime.map_over(&memfd)?;
                 for view in [&user, &runtime] {
-                    view.advise(0..len, Advice::LinuxDontFork, "keeping the heap from forked children")?;
-                    view.advise(0..len, Advice::LinuxDontDump, "keeping the heap out of core dumps")?;
+                    view.advise(&calls, 0..len, Advice::LinuxDontFork, "keeping the heap from forked children")?;
+                    view.advise(&calls, 0..len, Advice::LinuxDontDump, "keeping the heap out of core dumps")?;
                 }
-                Ok(Mapping { user, runtime: Some(runtime), memfd: Some(memfd) })
+                Ok(Mapping { user, runtime: Some(runtime), memfd: Some(memfd), calls })
             }
             Backing::Anonymous => {
                 let user = View::reserve(len, align)?;
                 user.make_accessible()?;
-                user.advise(0..len, Advice::LinuxDontFork, "keeping the heap from forked children")?;
-                Ok(Mapping { user, runtime: None, memfd: None })
+                user.advise(&calls, 0..len, Advice::LinuxDontFork, "keeping the heap from forked children")?;
+                Ok(Mapping { user, runtime: None, memfd: None, calls })
             }
         }
+    }
+
+    /// Has what comes after the mapping's making go through `calls`.
+    pub(crate) fn with_calls(self, calls: SystemCalls) -> Self {
+        Mapping { calls, ..self }
     }
 
     /// Where the user view starts: the heap's first unified address.
@@ -139,19 +150,17 @@ impl Mapping {
     /// # Panics
     ///
     /// If `range` reaches outside the mapping.
-    #[allow(dead_code, reason = "revoking needs it: pages are populated before their first revocation")]
     pub(crate) fn populate(&self, range: Range<usize>) -> Result<()> {
         self.check(&range);
         const DOING: &str = "giving heap pages their memory";
         self.user.check_process(DOING)?;
         let Some(memfd) = &self.memfd else {
-            return self.user.advise(range, Advice::LinuxPopulateWrite, DOING);
+            return self.user.advise(&self.calls, range, Advice::LinuxPopulateWrite, DOING);
         };
         let mut at = range.start;
         while at < range.end {
             let piece = POPULATE_PIECE.min(range.end - at);
-            retry(|| fallocate(memfd, FallocateFlags::empty(), at as u64, piece as u64))
-                .map_err(|errno| os("fallocate", DOING, errno))?;
+            self.allocate(memfd, FallocateFlags::empty(), at..at + piece, DOING)?;
             at += piece;
         }
         Ok(())
@@ -182,11 +191,75 @@ impl Mapping {
         match &self.memfd {
             Some(memfd) => {
                 let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-                retry(|| fallocate(memfd, flags, range.start as u64, range.len() as u64))
-                    .map_err(|errno| os("fallocate", DOING, errno))
+                self.allocate(memfd, flags, range, DOING)
             }
-            None => self.user.advise(range, Advice::LinuxDontNeed, DOING),
+            None => self.user.advise(&self.calls, range, Advice::LinuxDontNeed, DOING),
         }
+    }
+
+    /// Takes the OS pages of `range` (byte offsets, multiples of the OS page) out of the user view of a memfd. They keep their
+    /// content; the next touch through the user view maps them again, or is whoever's it is who has registered for that.
+    /// Safe to call from a signal handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`], also in a forked child, where nothing happens.
+    ///
+    /// # Panics
+    ///
+    /// If `range` reaches outside the mapping.
+    pub(crate) fn zap(&self, range: Range<usize>) -> Result<()> {
+        self.check(&range);
+        debug_assert!(self.memfd.is_some(), "private memory loses its content with its last view");
+        const DOING: &str = "taking pages out of the CPU's view";
+        self.user.check_process(DOING)?;
+        match self.user.advise(&self.calls, range.clone(), Advice::LinuxDontNeed, DOING) {
+            // Memory that the program has locked.
+            Err(Error::Os { os: OsError(libc::EINVAL), .. }) => {
+                self.user.advise(&self.calls, range, Advice::LinuxDontneedLocked, DOING)
+            }
+            done => done,
+        }
+    }
+
+    /// Sets what the CPU may do with `range` (byte offsets, multiples of the OS page) of the user view. Safe to call from a
+    /// signal handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`]: ENOMEM where the process has as many mappings as the system allows; EPERM in a forked child, where
+    /// nothing happens.
+    ///
+    /// # Panics
+    ///
+    /// If `range` reaches outside the mapping.
+    pub(crate) fn set_access(&self, range: Range<usize>, access: MprotectFlags) -> Result<()> {
+        self.check(&range);
+        const DOING: &str = "changing what the CPU may do with pages";
+        self.user.check_process(DOING)?;
+        self.calls
+            .run(SystemCall::Mprotect, || {
+                // SAFETY: the range lies in the user view, which nothing refers to with a Rust reference of this crate; that
+                // a program's touches fault is what callers are about to serve.
+                unsafe { mprotect(self.user.raw(range.start), range.len(), access) }
+            })
+            .map_err(|errno| {
+                let doing = match errno {
+                    Errno::NOMEM => MAPPINGS_FULL,
+                    _ => DOING,
+                };
+                call::error(SystemCall::Mprotect, doing, errno)
+            })
+    }
+
+    /// An error (EPERM) in a forked child.
+    pub(crate) fn check_process(&self, doing: &'static str) -> Result<()> {
+        self.user.check_process(doing)
+    }
+
+    fn allocate(&self, memfd: &OwnedFd, flags: FallocateFlags, range: Range<usize>, doing: &'static str) -> Result<()> {
+        repeat(&self.calls, SystemCall::Fallocate, || fallocate(memfd, flags, range.start as u64, range.len() as u64))
+            .map_err(|errno| call::error(SystemCall::Fallocate, doing, errno))
     }
 
     /// Writes zeros over `range` (byte offsets), through the runtime view.
@@ -263,11 +336,11 @@ impl View {
         Ok(())
     }
 
-    fn advise(&self, range: Range<usize>, advice: Advice, doing: &'static str) -> Result<()> {
-        // SAFETY: the range lies in this view, as the callers checked. Advice that drops content (DONTNEED) is only
-        // given by `release`, whose caller keeps everybody else away; the other kinds leave content alone.
-        retry(|| unsafe { madvise(self.raw(range.start), range.len(), advice) })
-            .map_err(|errno| os("madvise", doing, errno))
+    fn advise(&self, calls: &SystemCalls, range: Range<usize>, advice: Advice, doing: &'static str) -> Result<()> {
+        // SAFETY: the range lies in this view, as the callers checked. Advice that drops content (DONTNEED on private
+        // memory) is only given by `release`, whose caller keeps everybody else away; all else leaves content alone.
+        repeat(calls, SystemCall::Madvise, || unsafe { madvise(self.raw(range.start), range.len(), advice) })
+            .map_err(|errno| call::error(SystemCall::Madvise, doing, errno))
     }
 
     /// An error (EPERM) in a forked child.
@@ -319,6 +392,15 @@ fn memfd(len: usize) -> Result<OwnedFd> {
     fcntl_add_seals(&memfd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
         .map_err(|errno| os("fcntl(F_ADD_SEALS)", "fixing the size of the heap's memory", errno))?;
     Ok(memfd)
+}
+
+/// As [`retry`], through the seam.
+fn repeat<T>(
+    calls: &SystemCalls,
+    call: SystemCall,
+    mut f: impl FnMut() -> rustix::io::Result<T>,
+) -> rustix::io::Result<T> {
+    retry(|| calls.run(call, &mut f))
 }
 
 /// Repeats what a signal interrupted (EINTR) or what the system asks to repeat (EAGAIN).

@@ -1,9 +1,75 @@
-//! Where the heap's pages are and how the device gets at them. Unified placement: they stay where they are.
+//! Where the heap's pages are and how the device gets at them.
+//!
+//! *Unified* placement (`unified`): they stay where they are. *Discrete* placement (`discrete`): they move, as `vksvm-pages` decides and
+//! `mover` carries out, and CPU faults bring them back; `waiting` has the faults that cannot be served at once. Both find the heap's own
+//! memory through `imports`. What is possible here is tried by `probe`, and decided on by `plan`.
 
+mod discrete;
+mod imports;
+mod mover;
+mod plan;
 mod probe;
 mod translation;
 mod unified;
+mod waiting;
 
-pub(crate) use probe::{Findings, unified as probe_unified};
-pub(crate) use translation::{Shown, Translator, choose as choose_translation};
-pub(crate) use unified::{Unified, Views};
+pub(crate) use discrete::{Discrete, Ready};
+pub(crate) use imports::{Imports, Views};
+pub(crate) use plan::{Plan, Reasons};
+pub(crate) use probe::Findings;
+pub(crate) use translation::{Shown, Translator};
+pub(crate) use unified::Unified;
+
+use crate::{error::Result, gpu::plan::Use};
+
+/// The placement in force.
+pub(crate) enum Residency {
+    Unified(Unified),
+    Discrete(Discrete),
+}
+
+impl Residency {
+    /// Sees to it that a launch finds all that it uses. It must be [`Residency::issued`] or [`Residency::withdrawn`].
+    ///
+    /// # Errors
+    /// `BudgetExceeded` in discrete placement; as the system's and Vulkan's.
+    pub fn ready(&self, uses: &[Use]) -> Result<Option<Ready>> {
+        match self {
+            Residency::Unified(unified) => {
+                uses.iter().filter(|u| !u.span.is_empty()).try_for_each(|u| unified.prepare(u.span))?;
+                Ok(None)
+            }
+            Residency::Discrete(discrete) => discrete.ready(uses).map(Some),
+        }
+    }
+
+    /// The launch was issued with this point. Under the queue's lock.
+    pub fn issued(&self, ready: Option<Ready>, point: u64) {
+        if let (Residency::Discrete(discrete), Some(ready)) = (self, ready) {
+            discrete.issued(ready, point);
+        }
+    }
+
+    /// The launch was not issued.
+    pub fn withdrawn(&self, ready: Option<Ready>) {
+        if let (Residency::Discrete(discrete), Some(ready)) = (self, ready) {
+            discrete.withdrawn(ready);
+        }
+    }
+
+    /// How kernels are lowered; `None` where they run untouched.
+    pub fn lowering(&self) -> Option<vksvm_spirv::Translation> {
+        match self {
+            Residency::Unified(unified) => unified.lowering(),
+            Residency::Discrete(discrete) => Some(discrete.lowering()),
+        }
+    }
+
+    /// Segments imported so far, and all of them.
+    pub fn imported(&self) -> (usize, usize) {
+        match self {
+            Residency::Unified(unified) => unified.imported(),
+            Residency::Discrete(discrete) => discrete.imported(),
+        }
+    }
+}

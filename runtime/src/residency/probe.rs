@@ -6,9 +6,13 @@
 
 use super::{Shown, Views};
 use crate::{
-    addr::{BLOCK, DeviceAddr, Span},
+    addr::{BLOCK, DeviceAddr, PAGE, Span},
+    capabilities::Probe,
     error::{Error, Result},
-    gpu::{Device, Import, PROBE_SPIRV, Pipeline, PipelineSource, Queue, QueueOptions, VulkanQueue, plan::Dispatch},
+    gpu::{
+        Device, DeviceMemory, Import, PROBE_SPIRV, Part, Pipeline, PipelineSource, Queue, QueueOptions, VulkanQueue,
+        Way, plan::Dispatch,
+    },
     os::mapping::{Backing, Mapping},
 };
 use std::{sync::Arc, time::Duration};
@@ -30,6 +34,21 @@ impl Findings {
     pub fn identity(&self) -> bool {
         self.offsets == [0, 0]
     }
+
+    /// What was seen, for those who ask.
+    pub fn probes(&self) -> [Probe; 2] {
+        let [a, b] = self.offsets;
+        let seen = format!("{:?} memory; device minus unified address {a:#x} and {b:#x}", self.backing);
+        let released = if self.follows_release {
+            "the device follows when a page is given back and touched again: freed pages go back to the system"
+        } else {
+            "the device keeps a page that was given back: freed pages stay with the process"
+        };
+        [
+            Probe { name: "host import", works: true, detail: seen },
+            Probe { name: "released pages", works: self.follows_release, detail: released.into() },
+        ]
+    }
 }
 
 /// A generous bound: the probe's kernel takes microseconds.
@@ -39,7 +58,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// `PlacementUnavailable` where the device refuses the import or does not see the same memory; as Vulkan's.
-pub(crate) fn unified(device: &Arc<Device>, backing: Backing, shown: Shown) -> Result<Findings> {
+pub(super) fn unified(device: &Arc<Device>, backing: Backing, shown: Shown) -> Result<Findings> {
     let unavailable =
         |reason: String| Error::PlacementUnavailable { placement: "unified", device: device.info.name.clone(), reason };
     if !(BLOCK as u64).is_multiple_of(device.info.import_align) {
@@ -89,6 +108,42 @@ pub(crate) fn unified(device: &Arc<Device>, backing: Backing, shown: Shown) -> R
     let follows_release = ask(0, "released page")?;
     let offsets = [0, 1].map(|i| imports[i].address.0.wrapping_sub(part(i).start));
     Ok(Findings { backing, offsets, follows_release })
+}
+
+/// Copies a page to device memory made for it, has the device read and write it there, and copies it back.
+///
+/// # Errors
+/// `PlacementUnavailable` where that does not give what it should; as Vulkan's.
+pub(super) fn device_memory(device: &Arc<Device>, way: Way) -> Result<()> {
+    let memory = DeviceMemory::new(device, (BLOCK / PAGE) as u32, way)?;
+    let Some(slots) = memory.grow()? else {
+        return Err(Error::PlacementUnavailable {
+            placement: "discrete",
+            device: device.info.name.clone(),
+            reason: "it has no memory for a block of pages".into(),
+        });
+    };
+    let mapping = Mapping::new(BLOCK, BLOCK, Backing::Memfd)?;
+    let part = Part { host: mapping.runtime(0), slot: slots.start, pages: 1 };
+    const QUESTION: u32 = 0x5eed;
+    let word = mapping.runtime(0).cast::<u32>();
+    // SAFETY: the first word of our own mapping, which nothing else uses.
+    unsafe { word.write_volatile(QUESTION) };
+    // SAFETY: the slot was made above and is ours, like the page.
+    unsafe { memory.copy_in(&[part]) }?;
+    Ask::new(device)?.ask(memory.address(slots.start))?;
+    // SAFETY: as above; the launch has ended.
+    unsafe { memory.copy_out(&[part]) }?;
+    // SAFETY: the second word of the same page.
+    let answer = unsafe { mapping.runtime(size_of::<u32>()).cast::<u32>().read_volatile() };
+    if answer == QUESTION + 1 {
+        return Ok(());
+    }
+    Err(Error::PlacementUnavailable {
+        placement: "discrete",
+        device: device.info.name.clone(),
+        reason: format!("a kernel that was to answer {} in device memory answered {answer}", QUESTION + 1),
+    })
 }
 
 /// Runs the probe's kernel on a queue of its own.

@@ -126,12 +126,7 @@ impl Translator {
                 let offset = shared.get().copied().unwrap_or(0);
                 Some(vksvm_spirv::Translation::Offset(vksvm_spirv::Offset(offset)))
             }
-            Translator::Table(table) => Some(vksvm_spirv::Translation::Table(vksvm_spirv::Table {
-                base,
-                pages: table.pages() as u64,
-                page_shift: PAGE.trailing_zeros(),
-                entries: table.address.0,
-            })),
+            Translator::Table(table) => Some(table_lowering(table, base)),
         }
     }
 
@@ -140,11 +135,24 @@ impl Translator {
         match self {
             Translator::Identity => String::new(),
             Translator::Offset(shared) => format!("; shaders add {:#x}", shared.get().copied().unwrap_or(0)),
-            Translator::Table(table) => {
-                format!("; {} entries at {:?}, {} KiB in all", table.pages() + 1, table.address, table.bytes() >> 10)
-            }
+            Translator::Table(table) => table_cost(table),
         }
     }
+}
+
+/// How kernels are lowered to look pages up in `table`, for the heap that starts at `base`.
+pub(super) fn table_lowering(table: &Table, base: u64) -> vksvm_spirv::Translation {
+    vksvm_spirv::Translation::Table(vksvm_spirv::Table {
+        base,
+        pages: table.pages() as u64,
+        page_shift: PAGE.trailing_zeros(),
+        entries: table.address.0,
+    })
+}
+
+/// What a table takes, for the reasons that a program is told.
+pub(super) fn table_cost(table: &Table) -> String {
+    format!("; {} entries at {:?}, {} KiB in all", table.pages() + 1, table.address, table.bytes() >> 10)
 }
 
 #[cfg(test)]

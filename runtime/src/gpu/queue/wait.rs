@@ -10,6 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The longest that a step of waiting takes: bounds how late a stop of the waiting thread is noticed.
+const TICK: Duration = Duration::from_millis(100);
+
 impl Queue {
     /// `is_done` without errors: a lost device has ended every launch, any other error passes.
     pub fn has_ended(&self, point: u64) -> bool {
@@ -120,6 +123,56 @@ impl Queue {
         {
             tracing::warn!("freeing memory that a launch uses: {error}");
         }
+    }
+
+    /// The last point known to be reached. Nobody is asked.
+    pub fn known(&self) -> u64 {
+        self.done.load(SeqCst)
+    }
+
+    /// The last point that is reached; all there will ever be once nothing runs on a lost device.
+    pub fn poll(&self) -> u64 {
+        let mut s = self.lock();
+        let _ = self.progress(&mut s);
+        if s.is_lost() {
+            self.device.quiesce();
+            return u64::MAX;
+        }
+        self.known()
+    }
+
+    /// A step of waiting for `point`: sees to it that it is submitted, and waits for the oldest submission to end, or a while.
+    /// Whether the launch has ended by now, however that came about. For those who wait for several points at once.
+    pub fn step_towards(&self, point: u64) -> bool {
+        let mut s = self.lock();
+        // A failure that passes shows as a launch that has not ended yet.
+        let _ = self.progress(&mut s);
+        if s.pending.first().is_some_and(|step| step.point <= point) {
+            let _ = self.flush(&mut s, Some(point), None);
+        }
+        if s.is_lost() {
+            self.device.quiesce();
+            return true;
+        }
+        if self.known() >= s.runs_until(point) {
+            self.acknowledged.fetch_max(point, SeqCst);
+            return true;
+        }
+        let next = s.submissions.front().map(|submission| submission.signal);
+        drop(s);
+        match next.map(|signal| self.device.wait(signal, TICK)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => std::thread::yield_now(),
+        }
+        false
+    }
+
+    /// The names of the kernels that may be running, for a message; where that can be told without waiting.
+    pub fn running(&self) -> String {
+        let Ok(s) = self.state.try_lock() else { return "a kernel".into() };
+        let mut names: Vec<_> = s.flights.iter().map(|step| step.dispatch.name()).collect();
+        names.dedup();
+        format!("kernel {}", names.join(", "))
     }
 
     /// Waits for every launch issued so far.

@@ -32,28 +32,30 @@ impl Heap {
                 if new.size() > class.size() {
                     return false;
                 }
-                self.bin(usize::from(shard), class).resized(old.size(), new.size());
-                if zeroed {
-                    // SAFETY: these bytes lie in the caller's slot, which nobody else uses.
-                    unsafe { self.mapping.zero(start + old.size()..start + new.size()) };
+                // The caller's own slot: nobody else uses these bytes.
+                if zeroed && self.zero(start + old.size()..start + new.size()).is_err() {
+                    return false;
                 }
+                self.bin(usize::from(shard), class).resized(old.size(), new.size());
             }
             Use::Run { pages } if within == 0 => {
                 let Some(wanted) = pages_for(new) else { return false };
-                let end = page + pages;
+                let (end, had) = (page + pages, start + pages as usize * PAGE);
+                // In the pages that the caller's allocation has, which nobody else uses.
+                if zeroed && self.zero((start + old.size()).min(had)..had.min(start + new.size())).is_err() {
+                    return false;
+                }
                 if wanted > pages {
                     if !lock(&self.runs).take_at(end, wanted - pages) {
+                        return false;
+                    }
+                    if zeroed && self.zero_dirty(end..page + wanted).is_err() {
+                        self.give_pages(end..page + wanted);
                         return false;
                     }
                     self.pages.set(page, Use::Run { pages: wanted });
                 }
                 self.large_bytes.fetch_add(new.size() - old.size(), Ordering::Relaxed);
-                if zeroed {
-                    let had = start + pages as usize * PAGE;
-                    // SAFETY: these bytes lie in the pages that the caller's allocation had, which nobody else uses.
-                    unsafe { self.mapping.zero((start + old.size()).min(had)..had.min(start + new.size())) };
-                    self.zero_dirty(end..end.max(page + wanted));
-                }
             }
             _ => misuse("grown", ptr),
         }

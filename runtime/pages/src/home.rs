@@ -1,0 +1,176 @@
+//! Pages come home, other than by a CPU touch: they give up their slots for others, they are freed, or the library writes them.
+
+use crate::{
+    block::{Block, Part},
+    evict::Candidate,
+    mask::Mask,
+    mechanism::{Mechanism, Moves},
+    pages::{Cell, Pages, Want, parts},
+    sync::{MutexGuard, Ordering::Relaxed, lock},
+};
+use std::ops::Range;
+
+/// What becomes of the content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Kept,
+    /// The pages are freed.
+    Dropped,
+}
+
+impl<M: Mechanism> Pages<M> {
+    /// Frees at least `wanted` slots if so many are idle, whole blocks at a time, but no page that is in `keep`. Returns how many.
+    ///
+    /// # Errors
+    /// What the mechanism says, where that is why there are none.
+    pub(crate) fn evict(&self, wanted: usize, keep: &[Part]) -> Result<usize, M::Error> {
+        let reached = self.mechanism.poll();
+        let candidate = |block| Candidate { block, last_used: self.cells[block].last_used.load(Relaxed) };
+        let mut candidates: Vec<Candidate> = self.pool.blocks().into_iter().map(candidate).collect();
+        self.evict.order(&mut candidates);
+        let (mut freed, mut failure) = (0, None);
+        for Candidate { block: number, .. } in candidates {
+            if freed >= wanted {
+                break;
+            }
+            let cell = &self.cells[number];
+            let mut block = lock(&cell.state);
+            if block.device.is_empty() && block.moving.is_empty() {
+                block.listed = false;
+                self.pool.unlist(number);
+                continue;
+            }
+            let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
+            let idle = block.device - block.moving - block.busy(reached) - kept;
+            if idle.is_empty() {
+                continue;
+            }
+            // A page that cannot be brought home stays where it is; others may do.
+            match self.bring_home(number, block, idle, Content::Kept, || ()) {
+                Ok(()) => freed += idle.count(),
+                Err(error) => failure = Some(error),
+            }
+        }
+        self.counters.evictions.fetch_add(freed as u64, Relaxed);
+        match failure {
+            Some(error) if freed == 0 => Err(error),
+            _ => Ok(freed),
+        }
+    }
+
+    /// Brings everything home that no launch uses, so that a program can go on without the device.
+    ///
+    /// # Errors
+    /// What the mechanism says; nothing came home then.
+    pub fn evict_idle(&self) -> Result<usize, M::Error> {
+        self.evict(usize::MAX, &[])
+    }
+
+    /// Pages are freed: their content is of no use, and they are as if nobody had ever touched them. Waits for launches that use
+    /// them. The caller sees to it that no new one does, and gives their memory back to the system afterwards.
+    ///
+    /// # Errors
+    /// What the mechanism says; the pages are with the host, but the CPU may not have them back.
+    pub fn discard(&self, pages: Range<usize>) -> Result<(), M::Error> {
+        let mut result = Ok(());
+        for Part { block: number, all, .. } in parts([Want { pages, write: true }].iter()) {
+            let mut block = self.idle(number, all);
+            let changed = (block.device | block.revoked | block.protected | block.shown) & all;
+            if changed.is_empty() {
+                block.populated -= all;
+            } else {
+                let done = self.bring_home(number, block, all, Content::Dropped, || ());
+                result = result.and(done);
+                lock(&self.cells[number].state).populated -= all;
+            }
+        }
+        result
+    }
+
+    /// The library reads or writes pages through its own view: `f` runs while they are with the host and nobody else uses them.
+    /// Waits for launches that use them. `pages` lies in one block.
+    ///
+    /// # Errors
+    /// What the mechanism says; `f` did not run then.
+    pub fn with_host<R>(&self, pages: Range<usize>, f: impl FnOnce() -> R) -> Result<Option<R>, M::Error> {
+        let mut parts = parts([Want { pages, write: true }].iter());
+        let Some(Part { block: number, all, .. }) = parts.pop() else { return Ok(None) };
+        debug_assert!(parts.is_empty(), "one block at a time");
+        let block = self.idle(number, all);
+        let mut result = None;
+        self.bring_home(number, block, all, Content::Kept, || result = Some(f()))?;
+        Ok(result)
+    }
+
+    /// Waits until no launch uses `pages` and nobody changes them.
+    fn idle(&self, number: usize, pages: Mask) -> MutexGuard<'_, Block> {
+        loop {
+            let block = self.cells[number].until(|b| ((b.moving | b.held()) & pages).is_empty());
+            let Some(point) = block.points(pages, self.mechanism.reached()).max() else { return block };
+            drop(block);
+            self.mechanism.wait(point);
+        }
+    }
+
+    /// Brings pages that are neither moving nor in use home, then runs `f`, then lets the CPU have them.
+    fn bring_home(
+        &self,
+        number: usize,
+        mut block: MutexGuard<'_, Block>,
+        pages: Mask,
+        content: Content,
+        f: impl FnOnce(),
+    ) -> Result<(), M::Error> {
+        let (m, cell): (&M, &Cell) = (&self.mechanism, &self.cells[number]);
+        block.moving |= pages;
+        let (slots, stale) = (block.slots(), block.stale & pages);
+        // What the library gives content through its own view must be in the CPU's, too: see `Mechanism::populate`.
+        let fresh = if content == Content::Kept { pages - block.populated } else { Mask::NONE };
+        let taken = (block.revoked | block.protected) & pages | fresh;
+        drop(block);
+        let copied = match content {
+            Content::Kept => self
+                .runs(number, fresh, |run| m.populate(run))
+                .and_then(|()| m.copy_out(&Moves::of(number, stale, &slots))),
+            Content::Dropped => Ok(()),
+        };
+        let mut access = Ok(());
+        if copied.is_ok() {
+            f();
+            access = self.runs(number, taken, |run| m.restore(run));
+        }
+        let mut block = lock(&cell.state);
+        block.moving -= pages;
+        if copied.is_ok() {
+            if content == Content::Kept {
+                self.counters.to_host.fetch_add(stale.count() as u64, Relaxed);
+            } else {
+                // Launches that stray there find nothing.
+                block.shown -= pages;
+                _ = self.runs(number, pages, |run| {
+                    m.point_home(run, false);
+                    Ok(())
+                });
+            }
+            let device = pages & block.device;
+            self.forget(number, &mut block, device);
+            // Also where that failed: the page is with the host, and a touch that still faults tries again.
+            block.protected -= pages;
+            block.revoked -= pages;
+            block.populated |= fresh;
+        }
+        cell.end(block);
+        m.changed();
+        copied.and(access)
+    }
+
+    /// Pages have no copy in device memory any more: launches do not find them there, and their slots are free.
+    pub(crate) fn forget(&self, number: usize, block: &mut Block, pages: Mask) {
+        _ = self.runs(number, pages, |run| {
+            self.mechanism.point_home(run, false);
+            Ok(())
+        });
+        let slots = block.home(pages);
+        self.pool.give(pages.iter().map(|page| slots[page]));
+    }
+}

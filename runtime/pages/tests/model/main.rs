@@ -1,0 +1,166 @@
+//! Random programs on the protocol, with memory, a device and a CPU that notice what they should never see.
+#![cfg(not(loom))]
+
+mod fake;
+
+use fake::{Failing, Fake};
+use proptest::prelude::*;
+use std::ops::Range;
+use vksvm_pages::{Options, Pages, Refused, Want};
+
+/// Pages in the heap: three blocks, the last one not whole.
+const PAGES: usize = 80;
+
+/// What a program does.
+#[derive(Clone, Debug)]
+enum Act {
+    /// The CPU reads its word of a page.
+    Read(usize),
+    /// The CPU writes its word.
+    Write(usize, u32),
+    /// A launch reads the first pages and writes the others: their device's words.
+    Launch(Vec<(usize, usize, bool)>),
+    /// The device ends a launch.
+    Step,
+    /// Pages are freed and given back.
+    Free(usize, usize),
+    /// The library zeroes a page's words through its own view.
+    Zero(usize),
+    /// Everything idle comes home.
+    Evict,
+    /// The mechanism fails at one of its next operations.
+    Fail(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let run = (0..PAGES, 1..40usize, any::<bool>());
+    prop_oneof![
+        6 => (0..PAGES).prop_map(Act::Read),
+        6 => (0..PAGES, any::<u32>()).prop_map(|(page, value)| Act::Write(page, value)),
+        8 => prop::collection::vec(run, 1..4).prop_map(Act::Launch),
+        4 => Just(Act::Step),
+        1 => (0..PAGES, 1..40usize).prop_map(|(page, pages)| Act::Free(page, pages)),
+        1 => (0..PAGES).prop_map(Act::Zero),
+        1 => Just(Act::Evict),
+        1 => any::<u8>().prop_map(Act::Fail),
+    ]
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    (1..100usize, any::<bool>(), any::<bool>()).prop_map(|(limit, in_place, hunt)| Options {
+        pages: PAGES,
+        limit,
+        in_place,
+        hunt,
+        #[cfg(feature = "seam")]
+        broken: None,
+    })
+}
+
+/// Runs a program; panics where something is seen that must not be.
+fn run(acts: &[Act], options: Options, expose: bool) {
+    let pages = Pages::new(Fake::new(PAGES, options.limit, expose), options);
+    let fake = pages.mechanism();
+    for act in acts {
+        match act {
+            Act::Read(page) => touch(&pages, *page, None),
+            Act::Write(page, value) => touch(&pages, *page, Some(*value)),
+            Act::Launch(runs) => launch(&pages, runs),
+            Act::Step => fake.step(),
+            Act::Free(page, count) => {
+                let range = *page..PAGES.min(page + count);
+                fake.settle();
+                let discarded = pages.discard(range.clone());
+                assert!(discarded.is_ok() || fake.failed());
+                fake.punch(range);
+            }
+            Act::Zero(page) => {
+                let zero = pages.with_host(*page..page + 1, || fake.zero(*page));
+                assert!(matches!(zero, Ok(Some(()))) || fake.failed());
+            }
+            Act::Evict => _ = pages.evict_idle(),
+            Act::Fail(after) => fake.fail(*after as usize % 16),
+        }
+        pages.check();
+        let usage = pages.usage();
+        assert!(usage.used <= usage.limit && usage.peak <= usage.limit, "{usage:?}");
+    }
+    fake.fail_no_more();
+    fake.settle();
+    (0..PAGES).for_each(|page| touch(&pages, page, None));
+    fake.check_device_words(|page| touch(&pages, page, None));
+    let idle = pages.evict_idle();
+    assert!(idle.is_ok());
+    pages.check();
+    assert_eq!(pages.usage().used, 0, "slots that no page has");
+}
+
+fn touch(pages: &Pages<Fake>, page: usize, write: Option<u32>) {
+    let fake = pages.mechanism();
+    for _ in 0..100 {
+        if fake.touch(page, write) {
+            return;
+        }
+        match pages.fault(page, write.is_some(), |point| fake.reach(point)) {
+            Ok(()) => {}
+            Err(Failing) => assert!(fake.failed(), "a failure that was not planned"),
+        }
+    }
+    panic!("page {page} stays out of the CPU's reach");
+}
+
+fn launch(pages: &Pages<Fake>, runs: &[(usize, usize, bool)]) {
+    let fake = pages.mechanism();
+    let range = |page: usize, count: usize| -> Range<usize> { page..PAGES.min(page + count) };
+    let wants: Vec<Want> = runs.iter().map(|&(page, count, write)| Want { pages: range(page, count), write }).collect();
+    match pages.acquire(&wants) {
+        Ok(hold) if fake.refuses_submit() => pages.abort(hold),
+        Ok(hold) => {
+            let point = fake.submit(&wants);
+            pages.commit(hold, point);
+        }
+        Err(Refused::Failed(Failing)) => assert!(fake.failed(), "a failure that was not planned"),
+        Err(Refused::Budget { needed, limit }) => assert!(needed > limit, "{needed} pages fit into {limit}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nobody_sees_what_is_out_of_date(
+        acts in prop::collection::vec(act(), 1..60),
+        options in options(),
+        expose: bool,
+    ) {
+        run(&acts, options, expose);
+    }
+}
+
+/// `VKSVM_PAGES_CASES` runs more of them.
+fn cases() -> u32 {
+    std::env::var("VKSVM_PAGES_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2000)
+}
+
+/// The tests above must notice each law that is broken.
+#[cfg(feature = "seam")]
+#[test]
+fn broken_laws_are_noticed() {
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    for law in vksvm_pages::Broken::ALL {
+        let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let config = Config { cases: 3000, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        let programs = (prop::collection::vec(act(), 1..60), options(), any::<bool>());
+        let quiet = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| ()));
+        let result = runner.run(&programs, |(acts, options, expose)| {
+            let broken = Options { broken: Some(law), ..options };
+            let seen = catch_unwind(AssertUnwindSafe(|| run(&acts, broken, expose)));
+            seen.map_err(|_| TestCaseError::fail("noticed"))
+        });
+        std::panic::set_hook(quiet);
+        assert!(result.is_err(), "nothing noticed {law:?}");
+    }
+}

@@ -1,0 +1,309 @@
+//! Discrete placement: pages that move between host and device memory, and CPU faults that bring them back.
+//!
+//! [`vksvm_pages`] decides, the [`Mover`] carries out. What is here connects it with the layers above (launches, the allocator) and
+//! with the faults that the system reports.
+//!
+//! # Safety
+//! The views of the heap stay mapped for as long as this lives: its owner drops it before the heap (see `heap::svm`).
+#![allow(unsafe_code)]
+
+use super::{
+    Imports, Views,
+    mover::Mover,
+    translation::{table_cost, table_lowering},
+    waiting::{Lot, Parked, Points},
+};
+use crate::{
+    addr::{BLOCK, PAGE},
+    builder::Seam,
+    config::Faults,
+    error::{Error, Result},
+    gpu::{Device, DeviceMemory, Queue, Table, plan::Use},
+    heap::Keeper,
+    os::{
+        faults::{Access, Fault, Serve, Service, fatal},
+        threads,
+    },
+};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::AtomicU64},
+    thread::JoinHandle,
+};
+use vksvm_pages::{Busy, Hold, Mechanism, Options, Pages, Refused, Want};
+
+/// The heap's pages, on both sides.
+pub(crate) struct Discrete {
+    server: Arc<Server>,
+    /// Faults end before the threads that they need.
+    service: Option<Service>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What discrete placement needs.
+pub(crate) struct Parts {
+    pub device: Arc<Device>,
+    pub queue: Arc<Queue>,
+    pub views: Views,
+    pub memory: DeviceMemory,
+    pub access: Access,
+    pub imports: Option<Imports>,
+    pub hunt: bool,
+}
+
+/// What serves faults, and keeps what serving needs.
+struct Server {
+    pages: Pages<Mover>,
+    device: Arc<Device>,
+}
+
+/// Pages that are ready for a launch which has no point yet.
+pub(crate) type Ready = Hold;
+
+impl Discrete {
+    /// Takes over a heap whose pages nobody has touched.
+    ///
+    /// # Errors
+    /// `TranslationUnavailable` where the table cannot be made; `Os`; as Vulkan's.
+    pub fn new(parts: Parts, seam: &Seam) -> Result<Self> {
+        let Parts { device, queue, views, memory, access, imports, hunt } = parts;
+        let pages = (views.user.len() / PAGE as u64) as usize;
+        let table = Table::new(&device, pages)?;
+        let access = Arc::new(access);
+        let options = Options {
+            pages,
+            limit: memory.slots() as usize,
+            in_place: imports.is_some(),
+            hunt,
+            #[cfg(feature = "seam")]
+            broken: seam.broken_pages(),
+        };
+        #[cfg(not(feature = "seam"))]
+        let _ = seam;
+        let mover = Mover {
+            access: access.clone(),
+            memory,
+            table,
+            imports,
+            queue,
+            points: Points::default(),
+            lot: Lot::default(),
+            user: views.user,
+            runtime: views.runtime,
+            hunt,
+            waited: AtomicU64::new(0),
+            copiers: Mover::copiers(),
+        };
+        let server = Arc::new(Server { pages: Pages::new(mover, options), device });
+        // From here on a failure drops what runs.
+        let mut discrete = Discrete { server: server.clone(), service: None, threads: vec![] };
+        let points = server.clone();
+        discrete.threads.push(threads::start("vksvm-points", move || points.wait_for_points())?);
+        let parked = server.clone();
+        discrete.threads.push(threads::start("vksvm-parked", move || parked.serve_parked())?);
+        discrete.service = Some(Service::start(&access, server)?);
+        Ok(discrete)
+    }
+
+    /// Makes ready what a launch uses: see [`Pages::acquire`].
+    ///
+    /// # Errors
+    /// `BudgetExceeded`; `Os`; as Vulkan's.
+    pub fn ready(&self, uses: &[Use]) -> Result<Ready> {
+        // A program that has put its own handler over ours is told, before it matters.
+        self.service.as_ref().map_or(Ok(()), Service::check)?;
+        let mover = self.mover();
+        if let Some(imports) = &mover.imports {
+            uses.iter().filter(|u| !u.span.is_empty()).try_for_each(|u| imports.prepare(u.span, |_, _| Ok(())))?;
+        }
+        let want = |u: &Use| Want { pages: u.span.units(mover.user.start, PAGE), write: u.write };
+        let wants: Vec<Want> = uses.iter().filter(|u| !u.span.is_empty()).map(want).collect();
+        self.server.pages.acquire(&wants).map_err(|refused| match refused {
+            Refused::Failed(error) => error,
+            Refused::Budget { needed, limit } => {
+                Error::BudgetExceeded { needed: (needed * PAGE) as u64, budget: (limit * PAGE) as u64 }
+            }
+        })
+    }
+
+    /// The launch was issued. Under the queue's lock.
+    pub fn issued(&self, ready: Ready, point: u64) {
+        self.server.pages.commit(ready, point);
+    }
+
+    /// The launch was not issued.
+    pub fn withdrawn(&self, ready: Ready) {
+        self.server.pages.abort(ready);
+    }
+
+    /// How kernels are lowered.
+    pub fn lowering(&self) -> vksvm_spirv::Translation {
+        let mover = self.mover();
+        table_lowering(&mover.table, mover.user.start)
+    }
+
+    /// What the table takes, for the reasons that a program is told.
+    pub fn table_cost(&self) -> String {
+        table_cost(&self.mover().table)
+    }
+
+    /// How faults are served.
+    pub fn faults(&self) -> Faults {
+        self.mover().access.kind()
+    }
+
+    /// What was tried for that.
+    pub fn faults_tried(&self) -> &[(Faults, String)] {
+        self.mover().access.tried()
+    }
+
+    /// Segments imported so far, and all of them.
+    pub fn imported(&self) -> (usize, usize) {
+        self.mover().imports.as_ref().map_or((0, 0), Imports::imported)
+    }
+
+    /// Adds what has happened to pages.
+    pub fn count(&self, stats: &mut crate::Stats) {
+        let (counts, usage) = (self.server.pages.counts(), self.server.pages.usage());
+        let bytes = |pages: u64| pages * PAGE as u64;
+        stats.cpu_faults = counts.faults;
+        stats.bytes_to_device = bytes(counts.to_device);
+        stats.bytes_to_host = bytes(counts.to_host);
+        stats.evictions = counts.evictions;
+        stats.in_place_pages = counts.in_place;
+        stats.device_bytes = bytes(usage.used as u64);
+        stats.device_peak_bytes = bytes(usage.peak as u64);
+    }
+
+    /// Brings everything home that no launch uses.
+    #[cfg(feature = "seam")]
+    pub fn evict_idle(&self) -> Result<usize> {
+        self.server.pages.evict_idle()
+    }
+
+    /// For the allocator.
+    pub fn keeper(&self) -> Arc<dyn Keeper> {
+        self.server.clone()
+    }
+
+    fn mover(&self) -> &Mover {
+        self.server.pages.mechanism()
+    }
+}
+
+impl Drop for Discrete {
+    fn drop(&mut self) {
+        self.service.take();
+        let mover = self.server.pages.mechanism();
+        mover.points.stop();
+        mover.lot.stop();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Server {
+    fn wait_for_points(&self) {
+        let mover = self.pages.mechanism();
+        mover.points.run(
+            || mover.reached(),
+            |point| {
+                if mover.reached() < point && mover.queue.step_towards(point) {
+                    mover.ended(point);
+                }
+                mover.lot.kick();
+            },
+        );
+    }
+
+    fn serve_parked(&self) {
+        self.pages.mechanism().lot.run(|Parked { page, write }| self.try_serve(page, write));
+    }
+
+    /// Whether a touch was served; else what it waits for was set going.
+    fn try_serve(&self, page: usize, write: bool) -> bool {
+        match self.pages.try_fault(page, write) {
+            Ok(Ok(())) => true,
+            Ok(Err(busy)) => {
+                if let Busy::Point(point) = busy {
+                    self.pages.mechanism().points.want(point);
+                }
+                false
+            }
+            Err(error) => give_up(&error),
+        }
+    }
+
+    /// A device that is the CPU has touched the program's view: lowering has missed an access.
+    fn check_toucher(&self, fault: &Fault) {
+        if self.device.threads().binary_search(&fault.thread).is_ok() {
+            let mover = self.pages.mechanism();
+            let text = format!(
+                "thread {} of device '{}' touched {:#x}, a unified address, while {} ran: an access that lowering did not translate",
+                fault.thread,
+                self.device.info.name,
+                mover.user.start + fault.offset as u64,
+                mover.queue.running()
+            );
+            fatal(&text, 0);
+        }
+    }
+}
+
+/// A fault cannot be served, and its thread can neither go on nor be let go.
+fn give_up(error: &Error) -> ! {
+    match error {
+        Error::Os { call, os, .. } => fatal(call, os.0),
+        Error::OutOfDeviceMemory { call } | Error::OutOfHostMemory { call } | Error::DeviceLost { call } => {
+            fatal(call, 0)
+        }
+        _ => fatal("copying a page from the device failed", 0),
+    }
+}
+
+impl Serve for Server {
+    fn serve(&self, fault: Fault) {
+        self.check_toucher(&fault);
+        let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
+        if !mover.memory.is_mapped() {
+            // Copying needs Vulkan, which needs a thread of ours.
+            if !mover.lot.park_and_wait(Parked { page, write }) {
+                fatal("too many threads wait for pages", 0);
+            }
+            return;
+        }
+        let wait = |point| mover.points.wait(point, || mover.reached());
+        if let Err(error) = self.pages.fault(page, write, wait) {
+            give_up(&error);
+        }
+    }
+
+    fn serve_soon(&self, fault: Fault) {
+        self.check_toucher(&fault);
+        let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
+        let served = mover.memory.is_mapped() && self.try_serve(page, write);
+        if !served && !mover.lot.park(Parked { page, write }) {
+            fatal("too many threads wait for pages", 0);
+        }
+    }
+}
+
+impl Keeper for Server {
+    fn freed(&self, range: Range<usize>) {
+        // Where the CPU's access could not be given back, the next touch tries again.
+        if let Err(error) = self.pages.discard(range.start / PAGE..range.end / PAGE) {
+            tracing::warn!("pages that were freed: {error}");
+        }
+    }
+
+    fn with_host(&self, range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) -> Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let end = range.end.min((at / BLOCK + 1) * BLOCK);
+            self.pages.with_host(at / PAGE..end.div_ceil(PAGE), || f(at..end))?;
+            at = end;
+        }
+        Ok(())
+    }
+}
