@@ -1,6 +1,6 @@
 //! Tests that need a process of their own: the program starts itself again and plays the part that it is given.
 
-use crate::lowering;
+use crate::{discrete, lowering};
 use std::{
     process::{Command, ExitCode, Output, abort},
     thread,
@@ -25,18 +25,20 @@ const PARTS: &[(&str, Duration, fn())] = &[
     (crate::translation::hidden::PART, LIMIT, crate::translation::hidden::run),
     (crate::translation::astray::PART, LIMIT, crate::translation::astray::run),
     (crate::memory::threads::PART, LIMIT, crate::memory::threads::run),
+    (discrete::stress::PART, LONG, discrete::stress::run),
     (lowering::worker::PART, LONG, lowering::worker::serve),
 ];
 
 /// Plays the part that the environment names, if it names one.
 pub fn act() -> Option<ExitCode> {
     let part = std::env::var(PART).ok()?;
-    let Some((_, limit, play)) = PARTS.iter().find(|(name, ..)| *name == part) else {
+    let discrete = discrete::PARTS.iter().map(|(name, play)| (*name, LIMIT, *play));
+    let Some((_, limit, play)) = PARTS.iter().copied().chain(discrete).find(|(name, ..)| *name == part) else {
         eprintln!("no part '{part}'");
         return Some(ExitCode::from(64));
     };
     thread::spawn(move || {
-        thread::park_timeout(*limit);
+        thread::park_timeout(limit);
         eprintln!("the part has not ended after {limit:?}");
         abort();
     });

@@ -5,6 +5,7 @@
 //! reason.
 
 mod child;
+mod discrete;
 mod failures;
 mod harness;
 mod heap;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         translation::tests(),
         input::tests(),
         failures::tests(),
+        discrete::tests(),
         lowering::tests(),
         ui::tests(),
         variants::tests(),

@@ -1,0 +1,145 @@
+//! Law 3: service allocates nothing.
+//!
+//! # Safety
+//! `strdup` is given a C string, and what it returns goes to `free` once.
+#![allow(unsafe_code)]
+
+use super::interposer::{MESSAGE, forbid, looked_at};
+use crate::{
+    child::{play, said},
+    discrete::{
+        Mode,
+        rig::{Rig, WORDS, in_discrete_modes, pattern},
+    },
+    harness::{Ignored, trial},
+};
+use libtest_mimic::Trial;
+use std::{cell::Cell, env, os::unix::process::ExitStatusExt, thread};
+use vksvm::SvmVec;
+
+/// The part that a process of its own plays.
+pub const PART: &str = "discrete_quiet";
+/// The mode, or `none` for trying the interposer out.
+const MODE: &str = "VKSVM_TEST_MODE";
+const IGNORED: &str = "ignored:";
+const DONE: &str = "service allocated nothing";
+
+pub fn tests() -> Vec<Trial> {
+    let mut all = vec![trial(module_path!(), "allocations_are_noticed", allocations_are_noticed)];
+    all.extend(in_discrete_modes![service_allocates_nothing]);
+    all
+}
+
+/// Whether this thread serves a fault. Where `vksvm::seam` has an `in_service` it is that: a glob in an inner scope comes before what is out here.
+fn serving() -> bool {
+    #[allow(unused_imports, reason = "of use as soon as vksvm::seam has `in_service`")]
+    use vksvm::seam::*;
+    in_service().yes()
+}
+
+fn serving_is_known() -> bool {
+    #[allow(unused_imports, reason = "as above")]
+    use vksvm::seam::*;
+    known(in_service)
+}
+
+/// Hidden by `vksvm::seam::in_service` where that exists.
+#[allow(dead_code, reason = "see above")]
+fn in_service() -> Unknown {
+    Unknown
+}
+
+struct Unknown;
+
+trait Answer {
+    const KNOWN: bool;
+    fn yes(self) -> bool;
+}
+
+impl Answer for Unknown {
+    const KNOWN: bool = false;
+    fn yes(self) -> bool {
+        false
+    }
+}
+
+impl Answer for bool {
+    const KNOWN: bool = true;
+    fn yes(self) -> bool {
+        self
+    }
+}
+
+fn known<A: Answer>(_: fn() -> A) -> bool {
+    A::KNOWN
+}
+
+thread_local! {
+    static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The part.
+pub fn run() {
+    let mode = env::var(MODE).expect("a mode");
+    if mode == "none" {
+        return allocate_where_none_is_allowed();
+    }
+    let mode = Mode::named(&mode);
+    let rig = match Rig::open(mode) {
+        Ok(rig) => rig,
+        Err(Ignored(why)) => return println!("{IGNORED} {why}"),
+    };
+    forbid(serving);
+    let mut model = pattern(1, 20 * WORDS);
+    let mut v: SvmVec<u32> = rig.svm.vec(model.iter().copied());
+    for round in 0..10 {
+        rig.put(&mut v, &mut model, [round, 9], round);
+        let before = rig.stats().cpu_faults;
+        thread::scope(|t| {
+            for (words, model) in v.chunks(3 * WORDS + 5).zip(model.chunks(3 * WORDS + 5)) {
+                t.spawn(|| rig.program_sees(words, model, "with the interposer"));
+            }
+        });
+        rig.went_up("cpu_faults", before, rig.stats().cpu_faults);
+    }
+    assert!(looked_at() > 0);
+    println!("{DONE}");
+}
+
+/// In the C library, as a driver would.
+fn allocate_where_none_is_allowed() {
+    forbid(|| FORBIDDEN.get());
+    println!("allowed");
+    for forbidden in [false, true] {
+        FORBIDDEN.set(forbidden);
+        // SAFETY: a C string; the result is freed once, below.
+        let copy = unsafe { libc::strdup(c"text".as_ptr()) };
+        FORBIDDEN.set(false);
+        // SAFETY: from `strdup`, not freed yet.
+        unsafe { libc::free(copy.cast()) };
+    }
+    println!("{DONE}");
+}
+
+/// So that the other test means something.
+fn allocations_are_noticed() {
+    let output = play(PART, &[(MODE, "none")]);
+    let said = said(&output);
+    let aborted = output.status.signal() == Some(libc::SIGABRT);
+    assert!(aborted && said.contains("allowed") && said.contains(MESSAGE) && !said.contains(DONE), "{said}");
+}
+
+fn service_allocates_nothing(mode: &'static Mode) -> Result<(), Ignored> {
+    if !serving_is_known() {
+        return Err(Ignored("nothing says yet whether a thread serves a fault: vksvm::seam::in_service".into()));
+    }
+    let output = play(PART, &[(MODE, mode.name)]);
+    let said = said(&output);
+    if output.status.success()
+        && let Some((_, why)) = said.split_once(IGNORED)
+    {
+        return Err(Ignored(why.trim().into()));
+    }
+    assert!(output.status.success() && said.contains(DONE), "{}: {said}", mode.name);
+    Ok(())
+}
