@@ -9,13 +9,17 @@ use crate::{
     memory::MemoryOperands,
     module::Module,
     place::{BaseId, NO_MATRIX_LAYOUT, Place},
-    types::{MatrixLayout, Qualifiers, Type, Types},
+    qualifiers::Qualifiers,
+    types::{MatrixLayout, Type, Types},
 };
 use rspirv::spirv::{Capability, Op};
 
 /// Numbers and pointers beyond which a whole load or store is refused: what it would be replaced by has several
 /// instructions for each.
 const MAX_LEAVES: u64 = 4096;
+
+/// Why something that is no number, pointer, vector, matrix, array or struct of those cannot be accessed.
+const UNKNOWN_LAYOUT: &str = "it is not known how values of this type lie in memory";
 
 /// Memory that is accessed, or a part of it.
 #[derive(Clone, Copy, Debug)]
@@ -237,7 +241,7 @@ impl Rewrite<'_, '_> {
                     |i: u64| Constituent { memory: self.part(memory, i * u64::from(stride), element), index: i as u32 };
                 Ok((0..length).map(part).collect())
             }
-            _ => Err(unsupported("values of this type do not lie in memory")),
+            _ => Err(unsupported(UNKNOWN_LAYOUT)),
         }
     }
 
@@ -256,7 +260,7 @@ impl Rewrite<'_, '_> {
     /// A vector in pieces that are no longer than their alignment: each with its first component and length.
     fn chunks(&mut self, memory: Memory, component: u32, count: u32) -> Result<Vec<(Memory, u32, u32)>> {
         let Some(bytes) = self.types.bytes(component) else {
-            return Err(self.module.unsupported(memory.site.index, "vectors of this type do not lie in memory"));
+            return Err(self.module.unsupported(memory.site.index, UNKNOWN_LAYOUT));
         };
         let (mut chunks, mut first) = (vec![], 0);
         while first < count {
@@ -319,8 +323,7 @@ impl Rewrite<'_, '_> {
             _ => memory.ty,
         };
         let Some(bytes) = self.types.bytes(scalar) else {
-            let reason = "values of this type do not lie in memory";
-            return Err(self.module.unsupported(memory.site.index, reason));
+            return Err(self.module.unsupported(memory.site.index, UNKNOWN_LAYOUT));
         };
         if memory.part {
             // Modules that only load and store small numbers need not declare that they compute with them, and putting

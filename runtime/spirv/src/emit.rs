@@ -4,7 +4,8 @@
 use crate::{
     error::Result,
     module::{BOUND, Inst, MAX_BOUND, Module, VERSION, invalid},
-    types::{Qualifiers, Type, Types},
+    qualifiers::Qualifiers,
+    types::{Type, Types},
 };
 use rspirv::spirv::{Capability, Decoration, Op, StorageClass};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};

@@ -24,11 +24,11 @@
 //! piece of memory that is aligned to its own size and no larger than a page.
 //!
 //! # What is refused
-//! Accesses that this crate does not know how to translate are an [`Error::Unsupported`] that names the instruction: cooperative
-//! matrices and extended instructions through such pointers, `OpArrayLength` and `OpCopyMemorySized` of them, untyped
-//! pointers, acceleration structures from addresses, whole arrays whose length is a specialization constant, more than
-//! 4096 numbers moved by one instruction. Unknown instructions that take such a pointer are refused too, never passed
-//! over.
+//! Accesses that this crate does not know how to translate are an [`Error::Unsupported`] that names the instruction:
+//! cooperative matrices and extended instructions through such pointers, `OpArrayLength` and `OpCopyMemorySized` of
+//! them, untyped pointers, acceleration structures from addresses, whole arrays whose length is a specialization
+//! constant, more than 4096 numbers moved by one instruction. Other instructions that take such a pointer, and opcodes
+//! that nobody here knows, are refused too, never passed over.
 //!
 //! # What a lowered module reads
 //! The tables of [`Table`] and [`Mirrored`] are read while the module runs: entries that launches use may change only
@@ -49,6 +49,7 @@ mod memory;
 mod module;
 mod options;
 mod place;
+mod qualifiers;
 mod scope;
 mod survey;
 mod types;

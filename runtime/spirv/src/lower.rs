@@ -24,9 +24,10 @@ use std::ops::Range;
 ///
 /// `words` is a compute module in either byte order, as any compiler makes it: valid (spirv-val says so), for Vulkan.
 /// The result is valid for the same environment, with a larger bound of ids, and means the same with the memory
-/// elsewhere. (Of SPIR-V 1.0 it becomes 1.1, which has the mark.) Pointer values are never changed: what a shader computes, stores, loads, compares and passes on are unified
-/// addresses. A module without such accesses comes back with its mark only. What the mark, an `OpModuleProcessed`, says
-/// is not lost unless debug information is stripped: lower last.
+/// elsewhere. Pointer values are never changed: what a shader computes, stores, loads, compares and passes on are
+/// unified addresses. A module without such accesses comes back with its mark only. What the mark, an
+/// `OpModuleProcessed`, says is not lost unless debug information is stripped: lower last. (Of SPIR-V 1.0, which has no
+/// such instruction, the result is 1.1.)
 ///
 /// The work is proportional to the module's length.
 ///

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use rspirv::{
-    binary::{Consumer, ParseAction, Parser},
+    binary::{Consumer, ParseAction, ParseState, Parser},
     dr::{Instruction, ModuleHeader, Operand},
     spirv::{MAGIC_NUMBER, Op},
 };
@@ -65,7 +65,7 @@ impl<'w> Module<'w> {
         let mut list = List { insts: boundaries(&words)?, ..List::default() };
         let known = readable(&words, &list.insts);
         if let Err(state) = Parser::new(&known, &mut list).parse() {
-            return invalid(state.to_string());
+            return Err(list.stopped(&state));
         }
         let (insts, uses, names) = (list.insts, list.uses, list.names);
         let mut module = Module { words, insts, uses, definitions: vec![], functions: vec![], names };
@@ -204,7 +204,7 @@ impl<'w> Module<'w> {
             None => "none".into(),
             Some(range) => {
                 let id = self.insts[range.start].id;
-                self.name(id).map_or_else(|| format!("%{id}"), |name| name.chars().take(MAX_NAME).collect())
+                function_name(id, self.name(id))
             }
         }
     }
@@ -227,6 +227,11 @@ impl Inst {
             id => format!("Op{:?} %{id}", self.op),
         }
     }
+}
+
+/// What errors call a function.
+fn function_name(id: u32, name: Option<&str>) -> String {
+    name.map_or_else(|| format!("%{id}"), |name| name.chars().take(MAX_NAME).collect())
 }
 
 /// Whether an instruction says something about ids wherever they are defined.
@@ -292,6 +297,24 @@ struct List {
     uses: Vec<u32>,
     names: HashMap<u32, String>,
     next: usize,
+}
+
+impl List {
+    /// The error for what the parser stopped at. An instruction that it does not know need not be wrong: extensions bring
+    /// new ones.
+    fn stopped(&self, state: &ParseState) -> Error {
+        let ParseState::OpcodeUnknown(_, _, opcode) = state else {
+            return Error::Invalid { reason: state.to_string() };
+        };
+        let before = self.insts[..self.next.min(self.insts.len())].iter().rev();
+        let function = before.take_while(|inst| inst.op != Op::FunctionEnd).find(|inst| inst.op == Op::Function);
+        let name = |id| self.names.get(id).map(String::as_str).filter(|name| !name.is_empty());
+        Error::Unsupported {
+            instruction: format!("Op{opcode}"),
+            function: function.map_or_else(|| "none".into(), |inst| function_name(inst.id, name(&inst.id))),
+            reason: "it is not known what this opcode does: compile without the extension that it belongs to".into(),
+        }
+    }
 }
 
 impl Consumer for List {

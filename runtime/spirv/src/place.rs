@@ -6,7 +6,8 @@ use crate::{
     error::Result,
     module::{Module, invalid},
     options::Options,
-    types::{MatrixLayout, Qualifiers, Type, Types},
+    qualifiers::Qualifiers,
+    types::{MatrixLayout, Type, Types},
 };
 use rspirv::spirv::Op;
 use rustc_hash::FxHashMap as HashMap;

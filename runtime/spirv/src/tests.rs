@@ -2,7 +2,8 @@
 //! device, by the workspace's device tests.
 
 use crate::{
-    Access, Broken, Dereferences, Error, Mirrored, Offset, Options, Table, Translation, lower, module::Module,
+    Access, Broken, Dereferences, Error, Mirrored, Offset, Options, Table, Translation, lower,
+    module::{Inst, Module},
 };
 use rspirv::spirv::{Capability, Decoration, Op};
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,28 +143,111 @@ fn qualifiers(words: &[u32]) -> BTreeSet<BTreeSet<u32>> {
     members.into_values().collect()
 }
 
+/// The sets of qualifiers of the blocks that lowering adds: those whose ids the input does not have.
+fn generated_qualifiers(input: &[u32], output: &[u32]) -> BTreeSet<BTreeSet<u32>> {
+    let module = Module::parse(output).unwrap();
+    let mut sets: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for inst in module.insts.iter().filter(|inst| inst.op == Op::MemberDecorate) {
+        let [block, _, decoration, ..] = *module.operands(inst) else { continue };
+        if block >= input[3] && (19..=25).contains(&decoration) {
+            sets.entry(block).or_default().insert(decoration);
+        }
+    }
+    sets.into_values().collect()
+}
+
 #[test]
 fn members_qualifiers_reach_the_generated_pointers() {
     let input = corpus!("qualifiers");
     let all = qualifiers(&input);
     assert!(all.len() >= 4, "{all:?}");
-    let new = |output: &[u32]| {
-        // The decorations that lowering adds are for ids that the input does not have.
-        let bound = input[3];
-        let module = Module::parse(output).unwrap();
-        let mut sets: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-        for inst in module.insts.iter().filter(|inst| inst.op == Op::MemberDecorate) {
-            let [block, _, decoration, ..] = *module.operands(inst) else { continue };
-            if block >= bound && (19..=25).contains(&decoration) {
-                sets.entry(block).or_default().insert(decoration);
-            }
-        }
-        sets.into_values().collect::<BTreeSet<_>>()
-    };
     for translation in ALL {
-        assert_eq!(new(&lowered(&input, translation)), all);
+        assert_eq!(generated_qualifiers(&input, &lowered(&input, translation)), all);
     }
-    assert_ne!(new(&broken(&input, Broken::DropQualifiers)), all, "the test notices");
+    assert_ne!(generated_qualifiers(&input, &broken(&input, Broken::DropQualifiers)), all, "the test notices");
+}
+
+#[test]
+fn parameters_qualifiers_reach_the_generated_pointers() {
+    let input = corpus!("parameter_qualifiers");
+    let [read_only, coherent, volatile] =
+        [Decoration::NonWritable, Decoration::Coherent, Decoration::Volatile].map(|decoration| decoration as u32);
+    // Of the root's member, of two parameters, and of the third, whose Restrict is nothing that others need have.
+    let all = [vec![read_only], vec![coherent], vec![volatile], vec![coherent, volatile]];
+    let all: BTreeSet<BTreeSet<u32>> = all.into_iter().map(BTreeSet::from_iter).collect();
+    for translation in ALL {
+        assert_eq!(generated_qualifiers(&input, &lowered(&input, translation)), all);
+    }
+}
+
+/// What a module says about itself for people and tools, in order, but for lines and the mark.
+fn told(words: &[u32]) -> Vec<Vec<u32>> {
+    let module = Module::parse(words).unwrap();
+    let tells = |op: Op| {
+        matches!(
+            op,
+            Op::String | Op::Source | Op::SourceContinued | Op::SourceExtension | Op::ExtInstImport | Op::ExtInst
+        )
+    };
+    // "vksv" is how the mark starts.
+    let own = |inst: &Inst| inst.op == Op::ModuleProcessed && module.operands(inst)[0] != u32::from_le_bytes(*b"vksv");
+    let all = module.insts.iter().filter(|inst| tells(inst.op) || own(inst));
+    all.map(|inst| module.words_of(inst).to_vec()).collect()
+}
+
+/// The operands of the `OpLine` that is in effect at each result of a function, and those at its stores and copies.
+fn lines(words: &[u32]) -> (BTreeMap<u32, Vec<u32>>, BTreeSet<Vec<u32>>) {
+    let module = Module::parse(words).unwrap();
+    let (mut at_results, mut at_effects) = (BTreeMap::new(), BTreeSet::new());
+    let mut line = vec![];
+    for inst in module.functions.iter().flat_map(|function| &module.insts[function.clone()]) {
+        match inst.op {
+            Op::Line => line = module.operands(inst).to_vec(),
+            Op::NoLine | Op::Label => line.clear(),
+            Op::Store | Op::CopyMemory => drop(at_effects.insert(line.clone())),
+            _ if inst.id != 0 => drop(at_results.insert(inst.id, line.clone())),
+            _ => {}
+        }
+    }
+    (at_results, at_effects)
+}
+
+#[test]
+fn debug_information_stays_where_it_was() {
+    for input in [corpus!("debug_lines"), corpus!("debug_line_everywhere"), corpus!("debug_nonsemantic")] {
+        let (tells, (results, effects)) = (told(&input), lines(&input));
+        assert!(!tells.is_empty() && !results.is_empty());
+        for translation in ALL {
+            let output = lowered(&input, translation);
+            assert_eq!(told(&output), tells);
+            let (results_after, effects_after) = lines(&output);
+            // A chain that only led to a dereference is gone.
+            let kept = results_after.into_iter().filter(|(id, _)| *id < input[3]);
+            for (id, line) in kept {
+                assert_eq!(line, results[&id], "%{id}");
+            }
+            assert_eq!(effects_after, effects);
+        }
+    }
+}
+
+#[test]
+fn a_value_that_says_how_it_rounds_is_stored_whole_or_not_at_all() {
+    let mut input = corpus!("rounded_stores");
+    let wide = |words: &[u32]| words[0] == 5 << 16 | Op::Store as u32 && words[3..] == [2, 4];
+    let store = input.windows(5).position(wide).unwrap();
+    // Two halves at any multiple of two bytes may lie in two pages.
+    input[store + 4] = 2;
+    for translation in ALL {
+        match (translation, lower(&input, &Options::new(translation))) {
+            (Translation::Offset(_), Ok(_)) => {}
+            (_, Err(Error::Unsupported { instruction, reason, .. })) => {
+                assert_eq!(instruction, "OpStore");
+                assert!(reason.contains("FPRoundingMode"), "{reason}");
+            }
+            (_, other) => panic!("{other:?}"),
+        }
+    }
 }
 
 /// The memory operands of all loads and stores but for their alignment.

@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     module::{Module, invalid},
     options::Options,
+    qualifiers::Qualifiers,
 };
 use rspirv::spirv::{Decoration, Op, StorageClass};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
@@ -44,38 +45,6 @@ pub(crate) enum Type {
     },
     /// Cannot lie in memory that pointers reach.
     Other,
-}
-
-/// Member decorations that say how memory may be accessed; what rebuilds a pointer keeps them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Qualifiers(u8);
-
-impl Qualifiers {
-    const ALL: [Decoration; 5] = [
-        Decoration::Restrict,
-        Decoration::Volatile,
-        Decoration::Coherent,
-        Decoration::NonWritable,
-        Decoration::NonReadable,
-    ];
-
-    fn of(decoration: u32) -> Self {
-        let known = Self::ALL.iter().position(|d| *d as u32 == decoration);
-        Qualifiers(known.map_or(0, |bit| 1 << bit))
-    }
-
-    pub fn and(self, other: Self) -> Self {
-        Qualifiers(self.0 | other.0)
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub fn iter(self) -> impl Iterator<Item = Decoration> {
-        let set = Self::ALL.into_iter().enumerate().filter(move |(bit, _)| self.0 & 1 << bit != 0);
-        set.map(|(_, decoration)| decoration)
-    }
 }
 
 /// How the matrices of a struct's member are laid out.

@@ -4,6 +4,8 @@ mod corpus;
 mod facts;
 mod forms;
 mod golden;
+mod idioms;
+mod instructions;
 mod modules;
 mod mutate;
 mod mutations;
