@@ -150,10 +150,6 @@ impl TestHeap {
         Ok(TestHeap { fake, access, service })
     }
 
-    fn len(&self) -> usize {
-        self.access.mapping().len()
-    }
-
     fn user(&self, offset: usize) -> NonNull<u8> {
         self.access.mapping().user(offset)
     }
