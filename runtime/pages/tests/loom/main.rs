@@ -260,6 +260,41 @@ fn the_library_writes_what_a_launch_reads() {
 }
 
 #[test]
+fn two_launches_that_need_all_device_memory() {
+    let both = |svm: &Svm| _ = launch(svm, &[writes(0..1), writes(PAGES..PAGES + 1)]).unwrap();
+    explore(2, How { chunk: 2, ..moved(2) }, move |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, both);
+        both(svm);
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+/// Neither has what it needs while the other has it.
+#[test]
+fn two_launches_that_take_turns_in_device_memory() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, |svm| _ = launch(svm, &[writes(0..1)]).unwrap());
+        launch(svm, &[writes(PAGES..PAGES + 1)]).unwrap();
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
+fn device_memory_grows_for_two_launches_at_once() {
+    explore(2, moved(2), |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, |svm| _ = launch(svm, &[reads(0..1), reads(PAGES..PAGES + 1)]).unwrap());
+        launch(svm, &[reads(0..1), reads(PAGES..PAGES + 1)]).unwrap();
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
 fn a_launch_that_cannot_have_its_pages_and_a_fault() {
     for op in [Op::Revoke, Op::CopyIn] {
         explore(2, PLAIN, move |svm| {
@@ -269,6 +304,23 @@ fn a_launch_that_cannot_have_its_pages_and_a_fault() {
             cpu.join().unwrap();
         });
     }
+}
+
+/// A launch waits for a slot that another has and cannot use.
+#[test]
+fn a_launch_that_fails_while_another_waits_for_room() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 1);
+        svm.mechanism().fail(Op::CopyIn);
+        let other = thread(svm, |svm| {
+            if let Ok(hold) = svm.acquire(&[writes(0..1)]) {
+                svm.abort(hold);
+            }
+        });
+        launch_unless_it_fails(svm);
+        other.join().unwrap();
+        device.join().unwrap();
+    });
 }
 
 /// A launch for which one may fail.
