@@ -79,9 +79,7 @@ impl<M: Mechanism> Pages<M> {
             if changed.is_empty() {
                 block.populated -= all;
             } else {
-                let done = self.bring_home(number, block, all, Content::Dropped, || ());
-                result = result.and(done);
-                lock(&self.cells[number].state).populated -= all;
+                result = result.and(self.bring_home(number, block, all, Content::Dropped, || ()));
             }
         }
         result
@@ -145,8 +143,10 @@ impl<M: Mechanism> Pages<M> {
             if content == Content::Kept {
                 self.counters.to_host.fetch_add(stale.count() as u64, Relaxed);
             } else {
-                // Launches that stray there find nothing.
+                // Launches that stray there find nothing. And before anybody finds the pages unmoved they have no memory, so that none
+                // is served along with a neighbour's fault.
                 block.shown -= pages;
+                block.populated -= pages;
                 _ = self.runs(number, pages, |run| {
                     m.point_home(run, false);
                     Ok(())

@@ -186,7 +186,7 @@ fn two_faults_in_one_block() {
 #[test]
 fn a_fault_while_its_neighbour_is_freed() {
     // The scan makes the fault one that is served with the pages that follow.
-    explore(2, How { used: 3, limit: 3, chunk: 3, ..PLAIN }, |svm| {
+    explore(3, How { used: 3, limit: 3, chunk: 3, ..PLAIN }, |svm| {
         let device = device(svm, 1);
         launch(svm, &[writes(0..3)]).unwrap();
         device.join().unwrap();
@@ -195,7 +195,8 @@ fn a_fault_while_its_neighbour_is_freed() {
             svm.discard(2..3).unwrap();
             svm.mechanism().punch(2);
         });
-        touch(svm, 1, 0, Some(7));
+        let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
+        cpu.join().unwrap();
         other.join().unwrap();
     });
 }
@@ -203,7 +204,7 @@ fn a_fault_while_its_neighbour_is_freed() {
 /// Pages without a copy in device memory are served together, too.
 #[test]
 fn a_fault_of_the_hunt_while_its_neighbour_is_freed() {
-    explore(2, How { used: 3, limit: 0, hunt: true, ..PLAIN }, |svm| {
+    explore(3, How { used: 3, limit: 0, hunt: true, ..PLAIN }, |svm| {
         let device = device(svm, 1);
         launch(svm, &[writes(0..3)]).unwrap();
         device.join().unwrap();
@@ -212,7 +213,8 @@ fn a_fault_of_the_hunt_while_its_neighbour_is_freed() {
             svm.discard(2..3).unwrap();
             svm.mechanism().punch(2);
         });
-        touch(svm, 1, 0, Some(7));
+        let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
+        cpu.join().unwrap();
         other.join().unwrap();
     });
 }
@@ -374,5 +376,23 @@ fn a_parked_fault_is_told_of_every_change() {
             service.join().unwrap();
             device.join().unwrap();
         });
+    }
+}
+
+/// Each law that is broken on purpose must be noticed, in a process of its own: a deadlock ends it.
+#[cfg(feature = "seam")]
+#[test]
+fn broken_laws_are_noticed() {
+    use vksvm_pages::Broken;
+    for law in Broken::ALL {
+        let model = "a_cpu_write_and_a_launch_that_writes";
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", model]).env("VKSVM_LOOM_BROKEN", format!("{law:?}"));
+        let ended = command.output().unwrap();
+        let shown = String::from_utf8_lossy(&ended.stdout);
+        assert!(
+            !ended.status.success() && shown.contains("running 1 test"),
+            "{model} does not notice {law:?}: {shown}"
+        );
     }
 }
