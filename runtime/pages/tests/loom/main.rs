@@ -379,6 +379,20 @@ fn a_parked_fault_is_told_of_every_change() {
     }
 }
 
+/// An update through the library's view is not taken back because the CPU's view of it fails: a touch tries again.
+#[test]
+fn the_library_writes_and_the_access_is_not_given_back() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 1);
+        launch(svm, &[writes(0..1)]).unwrap();
+        device.join().unwrap();
+        svm.mechanism().fail(Op::Restore);
+        let written = svm.with_host(0..1, || svm.mechanism().zero(0));
+        assert!(matches!(written, Ok(Some(()))) && svm.mechanism().has_failed());
+        assert_eq!(svm.usage().used, 0);
+    });
+}
+
 /// Each law that is broken on purpose must be noticed, in a process of its own: a deadlock ends it.
 #[cfg(feature = "seam")]
 #[test]
