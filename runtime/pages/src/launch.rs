@@ -175,7 +175,7 @@ impl<M: Mechanism> Pages<M> {
             0 => Ok(()),
             jobs => self.mechanism.each(jobs, moved, &|job| self.bring_part(changing[job])),
         };
-        let done = result.is_ok();
+        let (done, changed) = (result.is_ok(), !changing.is_empty());
         if !done {
             // As well as it goes: a touch that still faults tries again.
             for part in &changing {
@@ -214,7 +214,7 @@ impl<M: Mechanism> Pages<M> {
             self.mechanism.changed();
             return Err(error);
         }
-        if moved > 0 {
+        if changed {
             self.mechanism.changed();
         }
         self.counters.to_device.fetch_add(moved as u64, Relaxed);

@@ -4,7 +4,7 @@ use crate::{
     mechanism::Slot,
     sync::{Condvar, Mutex, lock, wait},
 };
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 /// The slots of one heap.
 pub(crate) struct Pool {
@@ -26,7 +26,7 @@ struct State {
     full: bool,
     peak: usize,
     /// Blocks that had pages in device memory when they were last looked at.
-    blocks: Vec<usize>,
+    blocks: BTreeSet<usize>,
     /// Counts changes, for those who wait for one.
     generation: u64,
 }
@@ -54,7 +54,7 @@ pub struct Usage {
 
 impl Pool {
     pub fn new(limit: usize) -> Self {
-        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: vec![], generation: 0 };
+        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: BTreeSet::new(), generation: 0 };
         Pool { growing: Mutex::new(()), state: Mutex::new(state), changed: Condvar::new(), limit }
     }
 
@@ -153,15 +153,15 @@ impl Pool {
 
     /// A block has pages in device memory; it is told once, until [`Pool::unlist`].
     pub fn list(&self, block: usize) {
-        lock(&self.state).blocks.push(block);
+        lock(&self.state).blocks.insert(block);
     }
 
     pub fn unlist(&self, block: usize) {
-        lock(&self.state).blocks.retain(|b| *b != block);
+        lock(&self.state).blocks.remove(&block);
     }
 
     pub fn blocks(&self) -> Vec<usize> {
-        lock(&self.state).blocks.clone()
+        lock(&self.state).blocks.iter().copied().collect()
     }
 }
 
