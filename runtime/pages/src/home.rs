@@ -45,9 +45,9 @@ impl<M: Mechanism> Pages<M> {
             if idle.is_empty() {
                 continue;
             }
-            // A page that cannot be brought home stays where it is; others may do.
+            // A page that cannot be brought home stays where it is; others may do. What the CPU cannot have back is home all the same.
             match self.bring_home(number, block, idle, Content::Kept, || ()) {
-                Ok(()) => freed += idle.count(),
+                Ok(_) => freed += idle.count(),
                 Err(error) => failure = Some(error),
             }
         }
@@ -79,26 +79,28 @@ impl<M: Mechanism> Pages<M> {
             if changed.is_empty() {
                 block.populated -= all;
             } else {
-                let done = self.bring_home(number, block, all, Content::Dropped, || ());
-                result = result.and(done);
-                lock(&self.cells[number].state).populated -= all;
+                result =
+                    result.and(self.bring_home(number, block, all, Content::Dropped, || ()).and_then(|access| access));
             }
         }
         result
     }
 
     /// The library reads or writes pages through its own view: `f` runs while they are with the host and nobody else uses them.
-    /// Waits for launches that use them. `pages` lies in one block.
+    /// Waits for launches that use them. `f` must not panic: the pages would be moving for ever.
     ///
     /// # Errors
-    /// What the mechanism says; `f` did not run then.
+    /// What the mechanism says; `f` did not run then. That the CPU cannot have the pages back is none: its touch tries again.
+    ///
+    /// # Panics
+    /// If `pages` lie in more than one block.
     pub fn with_host<R>(&self, pages: Range<usize>, f: impl FnOnce() -> R) -> Result<Option<R>, M::Error> {
         let mut parts = parts([Want { pages, write: true }].iter());
         let Some(Part { block: number, all, .. }) = parts.pop() else { return Ok(None) };
-        debug_assert!(parts.is_empty(), "one block at a time");
+        assert!(parts.is_empty(), "the library writes one block at a time");
         let block = self.idle(number, all);
         let mut result = None;
-        self.bring_home(number, block, all, Content::Kept, || result = Some(f()))?;
+        _ = self.bring_home(number, block, all, Content::Kept, || result = Some(f()))?;
         Ok(result)
     }
 
@@ -112,7 +114,8 @@ impl<M: Mechanism> Pages<M> {
         }
     }
 
-    /// Brings pages that are neither moving nor in use home, then runs `f`, then lets the CPU have them.
+    /// Brings pages that are neither moving nor in use home, then runs `f`, then lets the CPU have them: how that went is returned.
+    /// An error means that nothing came home.
     fn bring_home(
         &self,
         number: usize,
@@ -120,7 +123,7 @@ impl<M: Mechanism> Pages<M> {
         pages: Mask,
         content: Content,
         f: impl FnOnce(),
-    ) -> Result<(), M::Error> {
+    ) -> Result<Result<(), M::Error>, M::Error> {
         let (m, cell): (&M, &Cell) = (&self.mechanism, &self.cells[number]);
         block.moving |= pages;
         let (slots, stale) = (block.slots(), block.stale & pages);
@@ -145,8 +148,10 @@ impl<M: Mechanism> Pages<M> {
             if content == Content::Kept {
                 self.counters.to_host.fetch_add(stale.count() as u64, Relaxed);
             } else {
-                // Launches that stray there find nothing.
+                // Launches that stray there find nothing. And before anybody finds the pages unmoved they have no memory, so that none
+                // is served along with a neighbour's fault.
                 block.shown -= pages;
+                block.populated -= pages;
                 _ = self.runs(number, pages, |run| {
                     m.point_home(run, false);
                     Ok(())
@@ -163,7 +168,7 @@ impl<M: Mechanism> Pages<M> {
         }
         cell.end(block);
         m.changed();
-        copied.and(access)
+        copied.map(|()| access)
     }
 
     /// Pages have no copy in device memory any more: launches do not find them there, and their slots are free.

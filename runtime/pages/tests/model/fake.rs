@@ -54,8 +54,8 @@ struct State {
     flying: VecDeque<Launch>,
     issued: u64,
     /// What the device has reached, and what is known of it.
-    reached: u64,
     ended: u64,
+    reached: u64,
     fail_after: Option<usize>,
     failed: bool,
     ever_failed: bool,
@@ -79,8 +79,8 @@ impl Fake {
             expected: vec![Content::default(); pages],
             flying: VecDeque::new(),
             issued: 0,
-            reached: 0,
             ended: 0,
+            reached: 0,
             fail_after: None,
             failed: false,
             ever_failed: false,
@@ -156,17 +156,17 @@ impl Fake {
             };
             *word = change(*word);
         });
-        s.reached = point;
+        s.ended = point;
     }
 
     /// Waits for a point, as a handler does.
     pub fn reach(&self, point: u64) {
         assert!(point <= self.state().issued, "point {point} was never issued");
-        while self.state().reached < point {
+        while self.state().ended < point {
             self.step();
         }
         let mut s = self.state();
-        s.ended = s.ended.max(point);
+        s.reached = s.reached.max(point);
     }
 
     /// Waits for everything, as whoever frees memory does.
@@ -384,13 +384,13 @@ impl Mechanism for Fake {
     }
 
     fn reached(&self) -> u64 {
-        self.state().ended
+        self.state().reached
     }
 
     fn poll(&self) -> u64 {
         let mut s = self.state();
-        s.ended = s.ended.max(s.reached);
-        s.ended
+        s.reached = s.reached.max(s.ended);
+        s.reached
     }
 
     fn wait(&self, point: u64) {
