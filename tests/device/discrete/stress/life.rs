@@ -37,8 +37,8 @@ pub struct Lived {
     pub budget: u64,
 }
 
-/// Lives until it has done all, or `until`. A difference panics.
-pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, until: Instant) -> Result<Lived, Ignored> {
+/// Lives until it has done all, or it is `enough`. A difference panics.
+pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, enough: &dyn Fn() -> bool) -> Result<Lived, Ignored> {
     let mut rng = Rng::with_seed(seed);
     let budget = [1, 2, 4, 8][rng.usize(0..4)] * BLOCK as u64;
     let group = [1, 4, 64][rng.usize(0..3)];
@@ -55,7 +55,7 @@ pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, until: Instant
     let setting = Setting { mode, budget, svm, kernels, record: record.clone() };
     let mut life = Life { setting: &setting, rng, pieces: vec![], owned: vec![], next: 0 };
     for _ in 0..BATCHES {
-        if Instant::now() >= until {
+        if enough() {
             break;
         }
         life.step();
