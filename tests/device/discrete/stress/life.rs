@@ -46,7 +46,8 @@ pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, enough: &dyn F
     let hunted = mode.is_discrete() && rng.bool();
     let failures = Failures::new();
     let builder = mode.builder(HEAP, budget).group(group).spin(spin).detect_untranslated(hunted).failures(&failures);
-    let svm = opened(mode, builder)?;
+    let broken = super::mutants::broken();
+    let svm = opened(mode, broken.map_or(builder.clone(), |law| builder.break_pages(law)))?;
     record.next_life(&format!(
         "seed {seed} in mode {}: budget {budget}, group {group}, spin {spin:?}, hunted {hunted}",
         mode.name
@@ -205,7 +206,8 @@ impl Life<'_> {
             seed,
             rounds,
         });
-        let Some(running) = self.setting.accepted(running, &[start..start + 4 * len]) else { return };
+        let span = start..start + 4 * len;
+        let Some(running) = self.setting.accepted(running, std::slice::from_ref(&span)) else { return };
         let mut model = vec![0; len];
         for i in 0..n {
             let at = first + step * i;

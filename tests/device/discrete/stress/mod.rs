@@ -7,6 +7,7 @@ mod batch;
 mod host;
 mod life;
 mod lists;
+mod mutants;
 mod piece;
 mod record;
 mod setting;
@@ -33,6 +34,8 @@ pub const PART: &str = "discrete_stress";
 const SEED: &str = "VKSVM_STRESS_SEED";
 /// The mode; without it all.
 const MODE: &str = "VKSVM_STRESS_MODE";
+/// A law to break, as `BrokenPages` names it.
+const BROKEN: &str = "VKSVM_STRESS_BROKEN";
 /// Minutes for all modes together.
 const MINUTES: &str = "VKSVM_STRESS_MINUTES";
 /// Tells the process how long.
@@ -58,7 +61,15 @@ pub fn tests() -> Vec<Trial> {
             vec![$(trial_within(limit, module_path!(), stringify!($name), || in_mode(&stringify!($name).replace('_', "-")))),*]
         };
     }
-    modes![unified, userfaultfd, userfaultfd_moved, sigbus, sigbus_moved, signal, signal_moved]
+    let mut all = modes![unified, userfaultfd, userfaultfd_moved, sigbus, sigbus_moved, signal, signal_moved];
+    let mutants = trial_within(
+        limit + Duration::from_secs(600),
+        module_path!(),
+        "each_broken_law_is_noticed",
+        mutants::each_broken_law_is_noticed,
+    );
+    all.push(mutants);
+    all
 }
 
 /// The mode's share of the time, in a process of its own.
