@@ -192,8 +192,7 @@ fn a_fault_while_its_neighbour_is_freed() {
         device.join().unwrap();
         touch(svm, 0, 0, None);
         let other = thread(svm, |svm| {
-            svm.discard(2..3).unwrap();
-            svm.mechanism().punch(2);
+            svm.discard(2..3, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
         cpu.join().unwrap();
@@ -210,8 +209,7 @@ fn a_fault_of_the_hunt_while_its_neighbour_is_freed() {
         device.join().unwrap();
         touch(svm, 0, 0, None);
         let other = thread(svm, |svm| {
-            svm.discard(2..3).unwrap();
-            svm.mechanism().punch(2);
+            svm.discard(2..3, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
         cpu.join().unwrap();
@@ -225,8 +223,7 @@ fn a_free_that_waits_for_a_launch() {
         let device = device(svm, 2);
         launch(svm, &[writes(0..2)]).unwrap();
         let other = thread(svm, |svm| {
-            svm.discard(1..2).unwrap();
-            svm.mechanism().punch(1);
+            svm.discard(1..2, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         launch(svm, &[writes(0..1)]).unwrap();
         other.join().unwrap();
