@@ -25,7 +25,7 @@ use crate::{
 /// Seconds after which a step hangs: several times what it takes from a cold build on two cores.
 const BUILD: u64 = 1200;
 const TESTS: u64 = 1500;
-const GLSL: u64 = 3600;
+const FULL: u64 = 3600;
 
 /// Workloads in unified placement, as they are and with their addresses looked up.
 const UNIFIED: &[Setting] = &[Setting {
@@ -142,6 +142,7 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
     let doc = cargo(&["doc", "--workspace", "--no-deps"], BUILD).env("RUSTDOCFLAGS", "-D warnings");
     step("doc", Work::Command(doc));
     step("unit", Work::Tests(cargo(&["test", "--workspace", "--exclude", "vksvm-tests"], TESTS)));
+    step("loom", Work::Tests(loom(full)));
     for mesa in mesas {
         let tests = cargo(&["test", "--package", "vksvm-tests"], TESTS).env("VKSVM_VALIDATION", "1").envs(&mesa.env);
         step(&format!("device-{}", mesa.name), Work::Tests(tests));
@@ -156,11 +157,20 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
     step("includes", Work::Check(check_includes));
     step("tracked-files", Work::Check(|| tracked_files::check(&crate::root())));
     if full {
-        step("glsl", Work::Tests(cargo(&["test", "--package", "vksvm", "--features", "glsl"], GLSL)));
+        step("glsl", Work::Tests(cargo(&["test", "--package", "vksvm", "--features", "glsl"], FULL)));
         let check = ["run", "--package", "xtask", "--features", "glsl", "--", "shaders", "--check"];
-        step("shaders", Work::Command(cargo(&check, GLSL)));
+        step("shaders", Work::Command(cargo(&check, FULL)));
     }
     steps
+}
+
+/// The models of the page protocol: another build, in a directory of its own, or each would undo the other's. Optimised, since
+/// they run for longer than they compile.
+fn loom(full: bool) -> Cmd {
+    let args = ["test", "--package", "vksvm-pages", "--features", "seam", "--test", "loom", "--release"];
+    let cmd = Cmd::cargo().args(args).env("RUSTFLAGS", "--cfg loom");
+    let cmd = cmd.env("CARGO_TARGET_DIR", crate::target().join("loom").display().to_string());
+    if full { cmd.env("VKSVM_LOOM_FULL", "1").limit(FULL) } else { cmd.limit(TESTS) }
 }
 
 impl Step {
@@ -266,6 +276,14 @@ mod tests {
         let discrete = line("workloads-discrete-newer");
         assert_eq!(discrete.lines().count(), DISCRETE.len());
         assert!(discrete.lines().all(|line| line.contains("VKSVM_DETECT_UNTRANSLATED=1")), "{discrete}");
+    }
+
+    #[test]
+    fn models_are_built_apart_and_full_tries_more_orders() {
+        let line = |full| loom(full).to_string();
+        assert!(line(false).starts_with("RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR="), "{}", line(false));
+        assert!(!line(false).contains("VKSVM_LOOM_FULL"), "{}", line(false));
+        assert!(line(true).contains("VKSVM_LOOM_FULL=1"), "{}", line(true));
     }
 
     #[test]

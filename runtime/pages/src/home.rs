@@ -3,7 +3,7 @@
 use crate::{
     block::{Block, Part},
     evict::Candidate,
-    mask::Mask,
+    mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Cell, Pages, Want, parts},
     sync::{MutexGuard, Ordering::Relaxed, lock},
@@ -67,20 +67,27 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Pages are freed: their content is of no use, and they are as if nobody had ever touched them. Waits for launches that use
-    /// them. The caller sees to it that no new one does, and gives their memory back to the system afterwards.
+    /// them; the caller sees to it that no new one does. `punch` gives the memory of a run of them back to the system, while nobody else
+    /// changes the pages: a fault that was reported before and is served late would otherwise take what is a hole by then for a page
+    /// that has its memory. It must not panic.
     ///
     /// # Errors
-    /// What the mechanism says; the pages are with the host, but the CPU may not have them back.
-    pub fn discard(&self, pages: Range<usize>) -> Result<(), M::Error> {
+    /// What the mechanism says; the pages are freed, but the CPU may not have them back before it touches them.
+    pub fn discard(&self, pages: Range<usize>, mut punch: impl FnMut(Range<usize>)) -> Result<(), M::Error> {
         let mut result = Ok(());
         for Part { block: number, all, .. } in parts([Want { pages, write: true }].iter()) {
-            let mut block = self.idle(number, all);
-            let changed = (block.device | block.revoked | block.protected | block.shown) & all;
-            if changed.is_empty() {
-                block.populated -= all;
+            let block = self.idle(number, all);
+            // A part is one run.
+            let run = all.runs().map(|run| number * PAGES + run.start..number * PAGES + run.end).next();
+            let punch = || run.into_iter().for_each(&mut punch);
+            let known = (block.device | block.revoked | block.protected | block.shown | block.populated) & all;
+            if known.is_empty() {
+                // Nobody has faulted on pages that never had their memory from here.
+                drop(block);
+                punch();
             } else {
-                result =
-                    result.and(self.bring_home(number, block, all, Content::Dropped, || ()).and_then(|access| access));
+                let done = self.bring_home(number, block, all, Content::Dropped, punch);
+                result = result.and(done.and_then(|access| access));
             }
         }
         result
@@ -139,8 +146,13 @@ impl<M: Mechanism> Pages<M> {
         };
         let mut access = Ok(());
         if copied.is_ok() {
-            f();
+            // What is freed gets no memory any more, which giving the CPU its access may need; what is kept is the CPU's last.
+            let mut f = Some(f);
+            if content == Content::Kept {
+                f.take().into_iter().for_each(|f| f());
+            }
             access = self.runs(number, taken, |run| m.restore(run));
+            f.into_iter().for_each(|f| f());
         }
         let mut block = lock(&cell.state);
         block.moving -= pages;

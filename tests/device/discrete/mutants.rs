@@ -18,7 +18,7 @@ use vksvm::{
 /// The part that a process of its own plays: the stress test's, but with a time limit.
 pub const PART: &str = "discrete_mutant";
 /// Tells the process which law it breaks.
-const LAW: &str = "VKSVM_TEST_BROKEN";
+const LAW: &str = "VKSVM_STRESS_BROKEN";
 /// The first life's seed.
 const SEED: u64 = 1;
 /// Most that a mutant lives, if nothing is noticed; on a quiet machine each is noticed in a few.

@@ -192,8 +192,7 @@ fn a_fault_while_its_neighbour_is_freed() {
         device.join().unwrap();
         touch(svm, 0, 0, None);
         let other = thread(svm, |svm| {
-            svm.discard(2..3).unwrap();
-            svm.mechanism().punch(2);
+            svm.discard(2..3, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
         cpu.join().unwrap();
@@ -210,8 +209,7 @@ fn a_fault_of_the_hunt_while_its_neighbour_is_freed() {
         device.join().unwrap();
         touch(svm, 0, 0, None);
         let other = thread(svm, |svm| {
-            svm.discard(2..3).unwrap();
-            svm.mechanism().punch(2);
+            svm.discard(2..3, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
         cpu.join().unwrap();
@@ -225,8 +223,7 @@ fn a_free_that_waits_for_a_launch() {
         let device = device(svm, 2);
         launch(svm, &[writes(0..2)]).unwrap();
         let other = thread(svm, |svm| {
-            svm.discard(1..2).unwrap();
-            svm.mechanism().punch(1);
+            svm.discard(1..2, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         launch(svm, &[writes(0..1)]).unwrap();
         other.join().unwrap();
@@ -364,17 +361,45 @@ fn a_launch_that_is_not_issued_lets_others_go_on() {
     });
 }
 
-/// Faults are served by a thread that never waits in the protocol.
+/// Faults are served by a thread that never waits in the protocol. Nothing else happens that it could be told of by chance.
 #[test]
 fn a_parked_fault_is_told_of_every_change() {
     for how in [PLAIN, How { limit: 0, hunt: true, ..PLAIN }] {
-        explore(2, how, |svm| {
+        explore(3, how, |svm| {
             let device = device(svm, 1);
             let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
             launch(svm, &[writes(0..1)]).unwrap();
-            touch(svm, 0, 1, Some(8));
             service.join().unwrap();
             device.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_parked_fault_is_told_that_a_launch_is_not_issued() {
+    explore(3, PLAIN, |svm| {
+        let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
+        svm.abort(svm.acquire(&[writes(0..1)]).unwrap());
+        service.join().unwrap();
+    });
+}
+
+/// Whoever parks a fault is told of the end of another's service, of an eviction and of the library's own use of a page.
+#[test]
+fn a_parked_fault_is_told_that_a_page_has_come_home() {
+    let others: [fn(&Svm); 3] = [
+        |svm| touch(svm, 0, 1, Some(8)),
+        |svm| _ = svm.evict_idle().unwrap(),
+        |svm| svm.with_host(0..1, || ()).unwrap().unwrap(),
+    ];
+    for other in others {
+        explore(3, PLAIN, move |svm| {
+            let device = device(svm, 1);
+            launch(svm, &[writes(0..1)]).unwrap();
+            device.join().unwrap();
+            let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
+            other(svm);
+            service.join().unwrap();
         });
     }
 }

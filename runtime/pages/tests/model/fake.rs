@@ -178,10 +178,18 @@ impl Fake {
     pub fn punch(&self, range: Range<usize>) {
         let mut s = self.state();
         for page in range {
-            assert_eq!(s.table[page], Place::Nowhere, "launches find page {page}, which is freed");
             assert!(s.access[page] == Access::All || s.ever_failed, "page {page} is freed and out of the CPU's reach");
             (s.host[page], s.expected[page], s.holes[page]) = Default::default();
             s.holes[page] = true;
+        }
+    }
+
+    /// Pages that were freed and belong to nobody yet.
+    pub fn check_freed(&self, range: Range<usize>) {
+        let s = self.state();
+        for page in range {
+            assert_eq!(s.table[page], Place::Nowhere, "launches find page {page}, which is freed");
+            assert!(s.holes[page], "page {page} has memory, which is freed");
         }
     }
 

@@ -211,7 +211,8 @@ impl Life<'_> {
             seed,
             rounds,
         });
-        let Some(running) = self.setting.accepted(running, &[start..start + 4 * len]) else { return };
+        let span = start..start + 4 * len;
+        let Some(running) = self.setting.accepted(running, std::slice::from_ref(&span)) else { return };
         let mut model = vec![0; len];
         for i in 0..n {
             let at = first + step * i;
