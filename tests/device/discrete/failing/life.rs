@@ -287,18 +287,48 @@ fn each_call_fails_once(setting: &Setting) -> Result<(), Ignored> {
     Ok(())
 }
 
-/// What must have come of the calls of this setting.
+/// What may become of a failure of this call, derived from who makes it.
+fn allowed(setting: &Setting, call: &str) -> &'static [&'static str] {
+    const ENDS: &str = "ended the process";
+    const MADE_UP: &str = "made up for";
+    match call {
+        // By whoever watches launches, who may try again.
+        "vkGetSemaphoreCounterValue" => &["told", MADE_UP],
+        // What makes device memory grow: without more, pages are used in place. The other is an import's, without which nothing is in place.
+        "vkAllocateMemory" | "vkBindBufferMemory" | "vkCreateBuffer" | "vkMapMemory" => &["told", MADE_UP],
+        // Copies are made for launches, which are told; for touches, which cannot be; and for evictions, which take other pages. On waits for launches
+        // depends nothing but how soon others look again.
+        "vkResetCommandPool" | "vkBeginCommandBuffer" | "vkEndCommandBuffer" | "vkQueueSubmit" | "vkWaitSemaphores"
+            if setting.staged =>
+        {
+            &["told", MADE_UP, ENDS]
+        }
+        "vkWaitSemaphores" => &["told", MADE_UP],
+        // Memory that cannot be given back is overwritten when it is had again; what is mapped is found one by one.
+        "fallocate" | "pread(/proc/self/pagemap)" => &[MADE_UP],
+        // Where touches are served; and where evictions and frees give pages back, of which a touch that still faults tries again.
+        "ioctl(UFFDIO_CONTINUE)" | "ioctl(UFFDIO_WAKE)" => &[MADE_UP, ENDS],
+        // Also what launches take away: by this call in part, or in whole.
+        "ioctl(UFFDIO_WRITEPROTECT)" | "mprotect" => &["told", MADE_UP, ENDS],
+        "poll" | "read" => &[ENDS],
+        // What launches alone do.
+        _ => &["told"],
+    }
+}
+
+/// What must have come of the calls of this setting, and what must not.
 fn check(setting: &Setting, fates: &BTreeMap<String, BTreeMap<&str, u64>>) {
-    let count = |call: &str, fate: &str| fates.get(call).and_then(|of| of.get(fate)).copied().unwrap_or_default();
+    for (call, of) in fates {
+        let allowed = allowed(setting, call);
+        // How often something is waited for, or found mapped, depends on who comes first.
+        let other = of.keys().find(|fate| **fate != "nothing failed" && !allowed.contains(fate));
+        assert!(other.is_none(), "{}: {call}: {other:?} is none of {allowed:?}: {fates:?}", setting.name);
+    }
     let all = |fate: &str| fates.values().filter_map(|of| of.get(fate)).sum::<u64>();
     assert!(all("told") >= 5, "{}: {fates:?}", setting.name);
-    if setting.vulkan {
-        assert!(count("vkQueueSubmit", "told") > 0, "{}: {fates:?}", setting.name);
-        // Only where the device copies a touch needs Vulkan.
-        assert_eq!(all("ended the process") > 0, setting.staged, "{}: {fates:?}", setting.name);
-    } else {
-        assert!(all("ended the process") > 0, "{}: {fates:?}", setting.name);
-        let unexpected: Vec<&String> = fates.keys().filter(|call| call.starts_with("vk")).collect();
-        assert!(unexpected.is_empty(), "{unexpected:?}");
-    }
+    let must_be_told = if setting.vulkan { "vkQueueSubmit" } else { "madvise" };
+    assert!(fates.get(must_be_told).is_some_and(|of| of.contains_key("told")), "{}: {fates:?}", setting.name);
+    // With Vulkan's calls only where the device copies for a touch.
+    assert_eq!(all("ended the process") > 0, setting.staged || !setting.vulkan, "{}: {fates:?}", setting.name);
+    assert!(all("nothing failed") <= 8, "{}: {fates:?}", setting.name);
 }
