@@ -30,6 +30,7 @@ mod reaper;
 mod select;
 #[allow(dead_code, reason = "discrete placement, which is being built, drives it")]
 mod staging;
+mod streaming;
 mod submit;
 mod table;
 mod timeline;
