@@ -69,8 +69,8 @@ impl SvmBuilder {
     }
 
     /// Whether launches may work on pages that stay with the host, in discrete placement, where the device can: what does
-    /// not fit into device memory, and what they reach without having said so. Without it all that a launch reaches is moved
-    /// first, and a launch that reaches more than the budget is an error. Overrides `VKSVM_IN_PLACE`. Default: yes.
+    /// not fit into device memory. Without it all that a launch reaches is moved first, and a launch that reaches more than the
+    /// budget is an error. Overrides `VKSVM_IN_PLACE`. Default: yes.
     pub fn in_place(mut self, on: bool) -> Self {
         self.config.in_place = on;
         self

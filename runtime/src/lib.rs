@@ -79,6 +79,7 @@ pub mod seam {
             validation::messages as validation_messages,
         },
         os::call::{SystemCall, SystemFailures},
+        residency::in_service,
     };
     /// Vulkan's results, for [`Failures::fail`], and the flags of [`Command::Barrier`].
     pub use ash::vk::{AccessFlags, PipelineStageFlags, Result as VkResult};

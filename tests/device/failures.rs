@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use vksvm::{
-    Error, Kernel, Launch, Result, Svm, SvmBuilder, SvmVec, Translation,
+    Error, Kernel, Launch, Placement, Result, Svm, SvmBuilder, SvmVec, Translation,
     seam::{Call, Failures, VkResult},
 };
 
@@ -65,7 +65,12 @@ fn open(failures: &Arc<Failures>) -> Result<Svm> {
 
 fn builder(failures: &Arc<Failures>) -> SvmBuilder {
     // Without polling the number of calls does not depend on the machine's speed.
-    Svm::builder().heap_size(64 << 20).segment_size(2 << 20).spin(Duration::ZERO).failures(failures)
+    Svm::builder()
+        .placement(Placement::Unified)
+        .heap_size(64 << 20)
+        .segment_size(2 << 20)
+        .spin(Duration::ZERO)
+        .failures(failures)
 }
 
 struct Kernels {

@@ -10,7 +10,7 @@ use std::{
     thread,
     time::Duration,
 };
-use vksvm::{Capabilities, Error, Svm, seam::validation_messages};
+use vksvm::{Capabilities, Error, Placement, Svm, seam::validation_messages};
 
 /// No test takes nearly as long, on two busy cores and under validation; one that does hangs.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -113,9 +113,13 @@ pub fn open() -> Svm {
     Svm::open().expect("the device that the test program introduced itself with")
 }
 
-/// For tests whose kernels watch memory that the program writes while they run: only a CPU device promises that.
+/// For tests whose kernels watch memory that the program writes while they run: only a CPU device in unified placement promises
+/// that.
 pub fn needs_cpu_device() -> Result<(), Ignored> {
     match device() {
+        Ok(c) if c.placement != Placement::Unified => {
+            Err(Ignored("in discrete placement the program does not write what a launch uses".into()))
+        }
         Ok(c) if !c.is_cpu => Err(Ignored(format!("'{}' need not see the program's writes during a launch", c.device))),
         _ => Ok(()),
     }

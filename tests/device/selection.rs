@@ -6,7 +6,7 @@ use crate::{
     variants::{refused_saying, saw},
 };
 use vksvm::{
-    Placement, Svm,
+    Backing, Placement, Svm, Translation,
     seam::{Call, Failures, VkResult},
 };
 
@@ -17,7 +17,8 @@ tests![
     no_loader,
     no_validation_layer,
     missing_features_are_all_listed,
-    placements_that_do_not_exist_yet,
+    placements_are_chosen,
+    what_discrete_placement_refuses,
     the_system_refuses,
     an_error_of_another_kind_names_its_call,
     capabilities_say_what_and_why,
@@ -109,13 +110,35 @@ fn missing_features_are_all_listed() {
     refused_saying(result, "MissingFeatures", &["feature timelineSemaphore", "feature scalarBlockLayout"]);
 }
 
-fn placements_that_do_not_exist_yet() {
-    let discrete = Svm::builder().placement(Placement::Discrete).open();
-    refused_saying(discrete, "PlacementUnavailable", &["discrete", "unified placement only"]);
-    let svm = Svm::builder().placement(Placement::Unified).open().expect("unified");
-    assert_eq!(svm.capabilities().placement, Placement::Unified);
-    let svm = Svm::builder().placement(Placement::Auto).open().expect("auto");
-    assert_eq!(svm.capabilities().placement, Placement::Unified);
+/// What was asked for is in force; by itself a device that shares the host's memory moves nothing, unless it cannot import it.
+fn placements_are_chosen() {
+    let placed = |placement| Svm::builder().placement(placement).open().expect("open").capabilities().clone();
+    assert_eq!(placed(Placement::Unified).placement, Placement::Unified);
+    let discrete = placed(Placement::Discrete);
+    assert_eq!((discrete.placement, discrete.translation), (Placement::Discrete, Translation::Table));
+    assert!(discrete.in_place && discrete.device_budget_bytes > 0 && discrete.faults != "none", "{discrete:?}");
+    assert_eq!(placed(Placement::Auto).placement, Placement::Unified);
+
+    let without_import = |placement| {
+        let failures = Failures::new();
+        failures.fail(Call::GetMemoryHostPointerProperties, 0, u64::MAX, VkResult::ERROR_INVALID_EXTERNAL_HANDLE);
+        Svm::builder().placement(placement).failures(&failures).open()
+    };
+    let refused = without_import(Placement::Unified);
+    refused_saying(refused, "PlacementUnavailable", &["unified", "INVALID_EXTERNAL_HANDLE"]);
+    let moved = without_import(Placement::Auto).expect("pages can move all the same");
+    assert_eq!((moved.capabilities().placement, moved.capabilities().in_place), (Placement::Discrete, false));
+    assert!(moved.capabilities().reasons.iter().any(|reason| reason.contains("not in place")));
+}
+
+/// Options that do not go with pages that move.
+fn what_discrete_placement_refuses() {
+    let discrete = || Svm::builder().placement(Placement::Discrete);
+    let offset = discrete().translation(Translation::Offset).open();
+    refused_saying(offset, "TranslationUnavailable", &["offset", "table"]);
+    refused_saying(discrete().backing(Backing::Anonymous).open(), "BadOption", &["backing", "memfd"]);
+    refused_saying(discrete().device_budget((2 << 20) - 1).open(), "BadOption", &["device_budget", "2 MiB"]);
+    refused_saying(discrete().device_budget(1 << 50).open(), "BadOption", &["device_budget", "of its own"]);
 }
 
 /// No address space for a heap.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::{mesa::Mesa, process::Cmd, setup};
 
 /// The arguments of svm-samples that run every workload.
-pub const WORKLOADS: [&str; 4] = ["run", "all", "--placement", "unified"];
+pub const WORKLOADS: [&str; 2] = ["run", "all"];
 
 /// svm-samples on these drivers, built with the profile of the tests, so that nothing is built twice.
 pub fn samples(mesa: &Mesa) -> Cmd {
@@ -20,7 +20,7 @@ pub fn demo() -> Result<()> {
     let mesas = setup::setup(false)?;
     let mesa = mesas.last().context("setup found no drivers")?;
     println!("\nrunning every workload on {mesa} (the first run builds them: a minute or two)");
-    samples(mesa).args(WORKLOADS).limit(1800).run()
+    samples(mesa).args(WORKLOADS).args(["--placement", "unified"]).limit(1800).run()
 }
 
 /// `cargo xtask bench`: the release build of the benchmarks.

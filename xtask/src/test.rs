@@ -18,13 +18,49 @@ use crate::{
     setup,
     shaders::{self, manifest},
     tally::Tally,
-    tracked_files, verified,
+    tracked_files,
+    verified::{self, Setting},
 };
 
 /// Seconds after which a step hangs: several times what it takes from a cold build on two cores.
 const BUILD: u64 = 1200;
 const TESTS: u64 = 1500;
-const GLSL: u64 = 3600;
+const FULL: u64 = 3600;
+
+/// Workloads in unified placement, as they are and with their addresses looked up.
+const UNIFIED: &[Setting] = &[Setting {
+    name: "unified",
+    placement: "unified",
+    translation: "auto",
+    faults: "none",
+    options: &[],
+    counts: &[],
+}];
+const TABLE: &[Setting] = &[Setting { name: "table", translation: "table", ..UNIFIED[0] }];
+
+/// Workloads whose pages move: with each way to serve faults, with a budget that some do not fit into, and with nothing left to
+/// be used in place.
+const DISCRETE: &[Setting] = &[
+    moving("userfaultfd", "userfaultfd", SMALL, SOME),
+    moving("sigbus", "sigbus", SMALL, SOME),
+    moving("signal", "signal", SMALL, SOME),
+    moving("userfaultfd-moved", "userfaultfd", MOVED, EVICTED),
+    moving("sigbus-moved", "sigbus", MOVED, EVICTED),
+    moving("signal-moved", "signal", MOVED, EVICTED),
+];
+const SMALL: &[&str] = &["--size", "small", "--device-budget", "2MiB"];
+const MOVED: &[&str] = &["--size", "small", "--device-budget", "2MiB", "--in-place", "off"];
+const SOME: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host"];
+const EVICTED: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host", "evictions"];
+
+const fn moving(
+    name: &'static str,
+    faults: &'static str,
+    options: &'static [&'static str],
+    counts: &'static [&'static str],
+) -> Setting {
+    Setting { name, placement: "discrete", translation: "table", faults, options, counts }
+}
 
 /// One check.
 struct Step {
@@ -38,8 +74,8 @@ enum Work {
     Command(Cmd),
     /// A command whose output has `cargo test`'s closing lines; with none of them it has failed.
     Tests(Cmd),
-    /// All workloads, with this translation, and JSON lines that are checked.
-    Workloads(Mesa, &'static str),
+    /// All workloads, in these settings, and JSON lines that are checked.
+    Workloads(Mesa, &'static [Setting]),
     /// A check of our own, which says what it looked at.
     Check(fn() -> Result<String>),
 }
@@ -106,24 +142,35 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
     let doc = cargo(&["doc", "--workspace", "--no-deps"], BUILD).env("RUSTDOCFLAGS", "-D warnings");
     step("doc", Work::Command(doc));
     step("unit", Work::Tests(cargo(&["test", "--workspace", "--exclude", "vksvm-tests"], TESTS)));
+    step("loom", Work::Tests(loom(full)));
     for mesa in mesas {
         let tests = cargo(&["test", "--package", "vksvm-tests"], TESTS).env("VKSVM_VALIDATION", "1").envs(&mesa.env);
         step(&format!("device-{}", mesa.name), Work::Tests(tests));
     }
     for mesa in mesas {
-        step(&format!("workloads-{}", mesa.name), Work::Workloads(mesa.clone(), "auto"));
-        step(&format!("workloads-table-{}", mesa.name), Work::Workloads(mesa.clone(), "table"));
+        step(&format!("workloads-{}", mesa.name), Work::Workloads(mesa.clone(), UNIFIED));
+        step(&format!("workloads-table-{}", mesa.name), Work::Workloads(mesa.clone(), TABLE));
+        step(&format!("workloads-discrete-{}", mesa.name), Work::Workloads(mesa.clone(), DISCRETE));
     }
     step("package", Work::Check(|| package::check(&crate::root(), &crate::target())));
     step("manifest", Work::Check(|| manifest::check(&crate::root())));
     step("includes", Work::Check(check_includes));
     step("tracked-files", Work::Check(|| tracked_files::check(&crate::root())));
     if full {
-        step("glsl", Work::Tests(cargo(&["test", "--package", "vksvm", "--features", "glsl"], GLSL)));
+        step("glsl", Work::Tests(cargo(&["test", "--package", "vksvm", "--features", "glsl"], FULL)));
         let check = ["run", "--package", "xtask", "--features", "glsl", "--", "shaders", "--check"];
-        step("shaders", Work::Command(cargo(&check, GLSL)));
+        step("shaders", Work::Command(cargo(&check, FULL)));
     }
     steps
+}
+
+/// The models of the page protocol: another build, in a directory of its own, or each would undo the other's. Optimised, since
+/// they run for longer than they compile.
+fn loom(full: bool) -> Cmd {
+    let args = ["test", "--package", "vksvm-pages", "--features", "seam", "--test", "loom", "--release"];
+    let cmd = Cmd::cargo().args(args).env("RUSTFLAGS", "--cfg loom");
+    let cmd = cmd.env("CARGO_TARGET_DIR", crate::target().join("loom").display().to_string());
+    if full { cmd.env("VKSVM_LOOM_FULL", "1").limit(FULL) } else { cmd.limit(TESTS) }
 }
 
 impl Step {
@@ -131,7 +178,7 @@ impl Step {
         match &self.work {
             Work::Command(cmd) => cmd.run().map(|()| String::new()),
             Work::Tests(cmd) => judge(cmd.run_seen()?, tally),
-            Work::Workloads(mesa, translation) => check_workloads(mesa, translation),
+            Work::Workloads(mesa, settings) => check_workloads(mesa, settings),
             Work::Check(check) => check(),
         }
     }
@@ -139,7 +186,10 @@ impl Step {
     fn line(&self) -> Option<String> {
         match &self.work {
             Work::Command(cmd) | Work::Tests(cmd) => Some(cmd.to_string()),
-            Work::Workloads(mesa, translation) => Some(workloads(mesa, translation).to_string()),
+            Work::Workloads(mesa, settings) => {
+                let lines = settings.iter().map(|setting| workloads(mesa, setting).to_string());
+                Some(lines.collect::<Vec<_>>().join("\n  "))
+            }
             Work::Check(_) => None,
         }
     }
@@ -158,15 +208,26 @@ fn judge(ended: Ended, tally: &mut Tally) -> Result<String> {
     if ran.passed == 0 { bail!("it ran no test") } else { Ok(ran.to_string()) }
 }
 
-fn workloads(mesa: &Mesa, translation: &str) -> Cmd {
-    samples(mesa).args(WORKLOADS).args(["--translation", translation, "--json"]).limit(TESTS)
+fn workloads(mesa: &Mesa, setting: &Setting) -> Cmd {
+    let cmd =
+        samples(mesa).args(WORKLOADS).args(["--placement", setting.placement, "--translation", setting.translation]);
+    let cmd = match setting.placement {
+        // Also where nothing is moved the CPU loses what a kernel reaches, so that an access that was not translated shows.
+        "discrete" => cmd.args(["--faults", setting.faults]).env("VKSVM_DETECT_UNTRANSLATED", "1"),
+        _ => cmd,
+    };
+    cmd.args(setting.options).arg("--json").limit(TESTS)
 }
 
-fn check_workloads(mesa: &Mesa, translation: &str) -> Result<String> {
+fn check_workloads(mesa: &Mesa, settings: &[Setting]) -> Result<String> {
     println!("{mesa}");
     let expected: BTreeSet<String> = verified::listed(&samples(mesa).arg("list").limit(BUILD).output()?);
-    let ended = workloads(mesa, translation).run_seen()?.check()?;
-    let count = verified::check(&ended.stdout, "unified", translation, &expected)?;
+    let mut count = 0;
+    for setting in settings {
+        let ended = workloads(mesa, setting).run_seen()?.check()?;
+        let checked = verified::check(&ended.stdout, setting, &expected);
+        count += checked.with_context(|| format!("in the setting '{}'", setting.name))?;
+    }
     Ok(format!("{count} workloads verified"))
 }
 
@@ -212,6 +273,17 @@ mod tests {
         assert!(line("workloads-newer").contains("VK_DRIVER_FILES=/icd"));
         assert!(line("workloads-table-newer").contains("VK_DRIVER_FILES=/icd"));
         assert!(line("workloads-table-system").ends_with("--translation table --json"));
+        let discrete = line("workloads-discrete-newer");
+        assert_eq!(discrete.lines().count(), DISCRETE.len());
+        assert!(discrete.lines().all(|line| line.contains("VKSVM_DETECT_UNTRANSLATED=1")), "{discrete}");
+    }
+
+    #[test]
+    fn models_are_built_apart_and_full_tries_more_orders() {
+        let line = |full| loom(full).to_string();
+        assert!(line(false).starts_with("RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR="), "{}", line(false));
+        assert!(!line(false).contains("VKSVM_LOOM_FULL"), "{}", line(false));
+        assert!(line(true).contains("VKSVM_LOOM_FULL=1"), "{}", line(true));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     block::{Block, Part},
     evict::Candidate,
-    mask::Mask,
+    mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Cell, Pages, Want, parts},
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
@@ -43,7 +43,8 @@ impl<M: Mechanism> Pages<M> {
                     let done = self.bring_home(number, block, idle, Content::Kept, || ());
                     let mut outcomes = lock(&outcomes);
                     match done {
-                        Ok(()) => outcomes.0 += idle.count(),
+                        // What the CPU cannot have back is home all the same.
+                        Ok(_) => outcomes.0 += idle.count(),
                         // A page that cannot be brought home stays where it is; others may do.
                         Err(error) => outcomes.1.push((number, error)),
                     }
@@ -105,38 +106,47 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Pages are freed: their content is of no use, and they are as if nobody had ever touched them. Waits for launches that use
-    /// them. The caller sees to it that no new one does, and gives their memory back to the system afterwards.
+    /// them; the caller sees to it that no new one does. `punch` gives the memory of a run of them back to the system, while nobody else
+    /// changes the pages: a fault that was reported before and is served late would otherwise take what is a hole by then for a page
+    /// that has its memory. It must not panic.
     ///
     /// # Errors
-    /// What the mechanism says; the pages are with the host, but the CPU may not have them back.
-    pub fn discard(&self, pages: Range<usize>) -> Result<(), M::Error> {
+    /// What the mechanism says; the pages are freed, but the CPU may not have them back before it touches them.
+    pub fn discard(&self, pages: Range<usize>, mut punch: impl FnMut(Range<usize>)) -> Result<(), M::Error> {
         let mut result = Ok(());
         for Part { block: number, all, .. } in parts([Want { pages, write: true }].iter()) {
-            let mut block = self.idle(number, all);
-            let changed = (block.device | block.revoked | block.protected | block.shown) & all;
-            if changed.is_empty() {
-                block.populated -= all;
+            let block = self.idle(number, all);
+            // A part is one run.
+            let run = all.runs().map(|run| number * PAGES + run.start..number * PAGES + run.end).next();
+            let punch = || run.into_iter().for_each(&mut punch);
+            let known = (block.device | block.revoked | block.protected | block.shown | block.populated) & all;
+            if known.is_empty() {
+                // Nobody has faulted on pages that never had their memory from here.
+                drop(block);
+                punch();
             } else {
-                let done = self.bring_home(number, block, all, Content::Dropped, || ());
-                result = result.and(done);
-                lock(&self.cells[number].state).populated -= all;
+                let done = self.bring_home(number, block, all, Content::Dropped, punch);
+                result = result.and(done.and_then(|access| access));
             }
         }
         result
     }
 
     /// The library reads or writes pages through its own view: `f` runs while they are with the host and nobody else uses them.
-    /// Waits for launches that use them. `pages` lies in one block.
+    /// Waits for launches that use them. `f` must not panic: the pages would be moving for ever.
     ///
     /// # Errors
-    /// What the mechanism says; `f` did not run then.
+    /// What the mechanism says; `f` did not run then. That the CPU cannot have the pages back is none: its touch tries again.
+    ///
+    /// # Panics
+    /// If `pages` lie in more than one block.
     pub fn with_host<R>(&self, pages: Range<usize>, f: impl FnOnce() -> R) -> Result<Option<R>, M::Error> {
         let mut parts = parts([Want { pages, write: true }].iter());
         let Some(Part { block: number, all, .. }) = parts.pop() else { return Ok(None) };
-        debug_assert!(parts.is_empty(), "one block at a time");
+        assert!(parts.is_empty(), "the library writes one block at a time");
         let block = self.idle(number, all);
         let mut result = None;
-        self.bring_home(number, block, all, Content::Kept, || result = Some(f()))?;
+        _ = self.bring_home(number, block, all, Content::Kept, || result = Some(f()))?;
         Ok(result)
     }
 
@@ -150,7 +160,8 @@ impl<M: Mechanism> Pages<M> {
         }
     }
 
-    /// Brings pages that are neither moving nor in use home, then runs `f`, then lets the CPU have them.
+    /// Brings pages that are neither moving nor in use home, then runs `f`, then lets the CPU have them: how that went is returned.
+    /// An error means that nothing came home.
     pub(crate) fn bring_home(
         &self,
         number: usize,
@@ -158,7 +169,7 @@ impl<M: Mechanism> Pages<M> {
         pages: Mask,
         content: Content,
         f: impl FnOnce(),
-    ) -> Result<(), M::Error> {
+    ) -> Result<Result<(), M::Error>, M::Error> {
         let (m, cell): (&M, &Cell) = (&self.mechanism, &self.cells[number]);
         block.moving |= pages;
         let (slots, stale) = (block.slots(), block.stale & pages);
@@ -174,8 +185,13 @@ impl<M: Mechanism> Pages<M> {
         };
         let mut access = Ok(());
         if copied.is_ok() {
-            f();
+            // What is freed gets no memory any more, which giving the CPU its access may need; what is kept is the CPU's last.
+            let mut f = Some(f);
+            if content == Content::Kept {
+                f.take().into_iter().for_each(|f| f());
+            }
             access = self.runs(number, taken, |run| m.restore(run));
+            f.into_iter().for_each(|f| f());
         }
         let mut block = lock(&cell.state);
         block.moving -= pages;
@@ -183,8 +199,10 @@ impl<M: Mechanism> Pages<M> {
             if content == Content::Kept {
                 self.counters.to_host.fetch_add(stale.count() as u64, Relaxed);
             } else {
-                // Launches that stray there find nothing.
+                // Launches that stray there find nothing. And before anybody finds the pages unmoved they have no memory, so that none
+                // is served along with a neighbour's fault.
                 block.shown -= pages;
+                block.populated -= pages;
                 _ = self.runs(number, pages, |run| {
                     m.point_home(run, false);
                     Ok(())
@@ -201,7 +219,7 @@ impl<M: Mechanism> Pages<M> {
         }
         cell.end(block);
         m.changed();
-        copied.and(access)
+        copied.map(|()| access)
     }
 
     /// Pages have no copy in device memory any more: launches do not find them there, and their slots are free.

@@ -125,13 +125,12 @@ impl<M: Mechanism> Pages<M> {
 
     /// Finds slots for a launch that lacks some. Returns how many pages it may move in the next attempt.
     fn make_room(&self, parts: &[Part], short: Short, room: usize) -> Result<usize, Refused<M::Error>> {
-        if self.pool.may_grow() {
-            // What cannot be had is done without.
-            let made = self.mechanism.grow().unwrap_or(None);
-            if self.pool.add(made) {
-                return Ok(room);
-            }
-        }
+        // What cannot be had is done without, unless it cannot be done without.
+        let denied = match self.pool.grow(short, || self.mechanism.grow()) {
+            Ok(true) => return Ok(room),
+            Ok(false) => None,
+            Err(error) => Some(error),
+        };
         let reached = self.mechanism.poll();
         if self.evict(short.lacking, parts, reached).map_err(Refused::Failed)? > 0 {
             return Ok(room);
@@ -142,6 +141,9 @@ impl<M: Mechanism> Pages<M> {
         let (needed, limit) = (parts.iter().map(|part| part.all.count()).sum(), self.limit());
         if needed > limit {
             return Err(Refused::Budget { needed, limit });
+        }
+        if let Some(error) = denied.filter(|_| needed > self.pool.made()) {
+            return Err(Refused::Failed(error));
         }
         match self.first_to_end(reached) {
             Some(point) => self.mechanism.wait(point),
@@ -173,7 +175,7 @@ impl<M: Mechanism> Pages<M> {
             0 => Ok(()),
             jobs => self.mechanism.each(jobs, moved, &|job| self.bring_part(changing[job])),
         };
-        let done = result.is_ok();
+        let (done, changed) = (result.is_ok(), !changing.is_empty());
         if !done {
             // As well as it goes: a touch that still faults tries again.
             for part in &changing {
@@ -212,7 +214,7 @@ impl<M: Mechanism> Pages<M> {
             self.mechanism.changed();
             return Err(error);
         }
-        if moved > 0 {
+        if changed {
             self.mechanism.changed();
         }
         self.counters.to_device.fetch_add(moved as u64, Relaxed);

@@ -36,8 +36,8 @@
 //! | BOTH | yes | – | `protected`; `revoked` under the hunt for untranslated accesses |
 //! | DEVICE | yes | yes | `revoked` |
 //!
-//! Locks: blocks', in the order of addresses; then the pool of slots. No lock is held while anything is copied, waited for, or done to
-//! the CPU's access.
+//! Locks: blocks', in the order of addresses; then the pool of slots. Neither is held while anything is copied, waited for, asked of the
+//! device, or done to the CPU's access. A third, which no fault ever takes, is held by the launch that makes device memory grow.
 
 mod block;
 mod broken;

@@ -115,10 +115,11 @@ pub trait Mechanism: Sync {
     /// The host's copy of these pages is of no use any more: for tests, which overwrite it.
     fn spoil(&self, _pages: Range<usize>) {}
 
-    /// Makes more device memory: the new slots, or `None` where no more can be had.
+    /// Makes more device memory: the new slots, or `None` where no more can ever be had. One call at a time; no more slots in all
+    /// than [`crate::Options::limit`].
     ///
     /// # Errors
-    /// What the device says; what there was stays usable.
+    /// What the device says; what there was stays usable, and the next launch that lacks slots asks again.
     fn grow(&self) -> Result<Option<Range<Slot>>, Self::Error>;
 
     /// The last point known to be reached, which is at least what [`Mechanism::poll`] and [`Mechanism::wait`] have found. Cheap.

@@ -4,10 +4,12 @@ use crate::{
     mechanism::Slot,
     sync::{Condvar, Mutex, lock, wait},
 };
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 /// The slots of one heap.
 pub(crate) struct Pool {
+    /// Held while slots are made, which others that lack some wait for. Before `state`.
+    growing: Mutex<()>,
     state: Mutex<State>,
     /// Slots were given back, or pages that were held or moving are no longer, and their slots may be had now.
     changed: Condvar,
@@ -24,7 +26,7 @@ struct State {
     full: bool,
     peak: usize,
     /// Blocks that had pages in device memory when they were last looked at.
-    blocks: Vec<usize>,
+    blocks: BTreeSet<usize>,
     /// Counts changes, for those who wait for one.
     generation: u64,
 }
@@ -35,6 +37,8 @@ pub(crate) struct Short {
     pub lacking: usize,
     /// For [`Pool::wait`]: of the moment in which they were lacking, so that no change since then is missed.
     pub generation: u64,
+    /// Slots that had been made.
+    pub made: usize,
 }
 
 /// What device memory is used for.
@@ -50,8 +54,8 @@ pub struct Usage {
 
 impl Pool {
     pub fn new(limit: usize) -> Self {
-        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: vec![], generation: 0 };
-        Pool { state: Mutex::new(state), changed: Condvar::new(), limit }
+        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: BTreeSet::new(), generation: 0 };
+        Pool { growing: Mutex::new(()), state: Mutex::new(state), changed: Condvar::new(), limit }
     }
 
     /// So many slots at once, or how many are lacking.
@@ -61,7 +65,7 @@ impl Pool {
         }
         let mut s = lock(&self.state);
         let free = s.free.len();
-        let short = || Short { lacking: slots - free, generation: s.generation };
+        let short = || Short { lacking: slots - free, generation: s.generation, made: s.made };
         let left = free.checked_sub(slots).ok_or_else(short)?;
         let mut taken: Vec<Slot> = s.free.drain(left..).collect();
         s.peak = s.peak.max(s.made - s.free.len());
@@ -94,17 +98,35 @@ impl Pool {
         }
     }
 
+    /// Has slots made by `make` until there are as many as were lacking. Whether it is worth while to try again: somebody else may
+    /// have made them.
+    pub fn grow<E>(&self, short: Short, make: impl Fn() -> Result<Option<Range<Slot>>, E>) -> Result<bool, E> {
+        let _turn = lock(&self.growing);
+        let before = self.made();
+        if before > short.made {
+            return Ok(true);
+        }
+        while self.may_grow() && self.made() - before < short.lacking {
+            match make() {
+                Ok(slots) => self.add(slots),
+                Err(error) if self.made() == before => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(self.made() > before)
+    }
+
     pub fn may_grow(&self) -> bool {
         let s = lock(&self.state);
         !s.full && s.made < self.limit
     }
 
-    /// Adds what was made; `None` says that no more can be had. Whether there is anything new.
-    pub fn add(&self, slots: Option<Range<Slot>>) -> bool {
+    /// Adds what was made; `None` says that no more can be had, ever.
+    fn add(&self, slots: Option<Range<Slot>>) {
         let mut s = lock(&self.state);
         let Some(slots) = slots.filter(|slots| !slots.is_empty()) else {
             s.full = true;
-            return false;
+            return;
         };
         s.made += slots.len();
         let made = s.made;
@@ -113,7 +135,6 @@ impl Pool {
         s.free.reserve(room);
         // Taken last: older ones have been in use and are free by chance, in any order.
         s.free.splice(0..0, slots.rev());
-        true
     }
 
     pub fn free(&self) -> usize {
@@ -135,15 +156,15 @@ impl Pool {
 
     /// A block has pages in device memory; it is told once, until [`Pool::unlist`].
     pub fn list(&self, block: usize) {
-        lock(&self.state).blocks.push(block);
+        lock(&self.state).blocks.insert(block);
     }
 
     pub fn unlist(&self, block: usize) {
-        lock(&self.state).blocks.retain(|b| *b != block);
+        lock(&self.state).blocks.remove(&block);
     }
 
     pub fn blocks(&self) -> Vec<usize> {
-        lock(&self.state).blocks.clone()
+        lock(&self.state).blocks.iter().copied().collect()
     }
 }
 
@@ -154,13 +175,15 @@ mod tests {
     #[test]
     fn all_or_nothing_and_lowest_first() {
         let pool = Pool::new(10);
-        let short = |lacking| Err(Short { lacking, generation: 0 });
-        assert_eq!(pool.take(1), short(1));
-        assert!(pool.may_grow() && pool.add(Some(0..4)));
-        assert_eq!(pool.take(6), short(2));
+        let short = |lacking, made| Err(Short { lacking, generation: 0, made });
+        assert_eq!(pool.take(1), short(1, 0));
+        pool.add(Some(0..4));
+        assert!(pool.may_grow());
+        assert_eq!(pool.take(6), short(2, 4));
         assert_eq!(pool.take(3), Ok(vec![0, 1, 2]));
         pool.give([1, 0].into_iter());
-        assert!(pool.add(Some(4..10)) && !pool.may_grow());
+        pool.add(Some(4..10));
+        assert!(!pool.may_grow());
         assert_eq!(pool.take(9), Ok(vec![0, 1, 3, 4, 5, 6, 7, 8, 9]), "what was in use comes first");
         assert_eq!(pool.usage(), Usage { used: 10, peak: 10, limit: 10 });
         pool.give(0..10);
@@ -170,8 +193,26 @@ mod tests {
     #[test]
     fn no_more_can_be_had() {
         let pool = Pool::new(10);
-        assert!(!pool.add(None) && !pool.may_grow());
+        pool.add(None);
+        assert!(!pool.may_grow());
         assert_eq!(pool.take(0), Ok(vec![]));
+    }
+
+    #[test]
+    fn growth_covers_what_lacks_and_survives_failures() {
+        let pool = Pool::new(10);
+        let short = pool.take(5).unwrap_err();
+        assert_eq!(pool.grow(short, || Err(())), Err(()), "nothing was made");
+        let made = std::cell::Cell::new(0);
+        let two = || {
+            let first = made.replace(made.get() + 2);
+            if first < 4 { Ok(Some(first..first + 2)) } else { Err(()) }
+        };
+        assert_eq!(pool.grow(short, two), Ok(true), "some were made before it failed");
+        assert_eq!((pool.made(), pool.may_grow()), (4, true));
+        assert_eq!(pool.grow(short, || Err(())), Ok(true), "somebody has made some since they were lacking");
+        assert_eq!(pool.grow(pool.take(5).unwrap_err(), || Ok::<_, ()>(None)), Ok(false));
+        assert!(!pool.may_grow(), "no more can be had");
     }
 
     #[test]

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(around(16), (Mask::range(16..32), false));
         assert_eq!(around(32), (Mask::ALL, false));
         assert_eq!(around(64), (Mask::ALL, true));
-        assert_eq!(taken(&streams), [96..128]);
+        assert_eq!([streams.take(), streams.take()], [Some(96..128), None]);
         assert_eq!(around(128), (Mask::ALL, true));
         assert_eq!(taken(&streams), [160..192, 192..224, 224..256]);
         // It is never more than that.

@@ -168,15 +168,16 @@ fn members_qualifiers_reach_the_generated_pointers() {
 }
 
 #[test]
-fn parameters_qualifiers_reach_the_generated_pointers() {
-    let input = corpus!("parameter_qualifiers");
+fn qualifiers_of_parameters_and_of_members_of_members_reach_them_too() {
+    // Both modules have a read-only root. A parameter's Restrict is nothing that pointers made from it need have.
     let [read_only, coherent, volatile] =
         [Decoration::NonWritable, Decoration::Coherent, Decoration::Volatile].map(|decoration| decoration as u32);
-    // Of the root's member, of two parameters, and of the third, whose Restrict is nothing that others need have.
     let all = [vec![read_only], vec![coherent], vec![volatile], vec![coherent, volatile]];
     let all: BTreeSet<BTreeSet<u32>> = all.into_iter().map(BTreeSet::from_iter).collect();
-    for translation in ALL {
-        assert_eq!(generated_qualifiers(&input, &lowered(&input, translation)), all);
+    for input in [corpus!("parameter_qualifiers"), corpus!("qualifiers_inside")] {
+        for translation in ALL {
+            assert_eq!(generated_qualifiers(&input, &lowered(&input, translation)), all);
+        }
     }
 }
 

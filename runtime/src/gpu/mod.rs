@@ -28,7 +28,6 @@ mod queue;
 mod queues;
 mod reaper;
 mod select;
-#[allow(dead_code, reason = "discrete placement, which is being built, drives it")]
 mod staging;
 mod streaming;
 mod submit;

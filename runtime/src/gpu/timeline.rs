@@ -153,6 +153,16 @@ impl Timelines {
         }
         waits
     }
+
+    /// The submission was made: later ones on that queue come after the same waits (Vulkan: their second scope takes in all
+    /// later submissions).
+    fn note(&self, waits: &Waits) {
+        let mut marks = self.lock();
+        for (raw, value) in waits.semaphores.iter().zip(&waits.values) {
+            let mark = marks.iter_mut().find(|mark| mark.raw == *raw);
+            mark.into_iter().for_each(|mark| mark.waited[waits.by as usize] = *value);
+        }
+    }
 }
 
 impl Mark {
@@ -164,18 +174,51 @@ impl Mark {
 }
 
 impl Waits {
-    /// The submission was made. Later ones on that queue come after the same waits (Vulkan: their second scope takes in all
-    /// later submissions). Called with the queue's lock still held.
+    /// The submission was made. Called with the queue's lock still held.
     pub fn submitted(self, device: &Device) {
-        let Some(before) = self.stages.first().copied() else { return };
-        let mut marks = device.timelines.lock();
-        for (raw, value) in self.semaphores.iter().zip(&self.values) {
-            let mark = marks.iter_mut().find(|mark| mark.raw == *raw);
-            mark.into_iter().for_each(|mark| mark.waited[self.by as usize] = *value);
-        }
+        device.timelines.note(&self);
         #[cfg(feature = "seam")]
-        device.calls.note(Command::Await { before });
-        #[cfg(not(feature = "seam"))]
-        let _ = before;
+        if let Some(before) = self.stages.first() {
+            device.calls.note(Command::Await { before: *before });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ash::vk::Handle;
+
+    fn semaphore(raw: u64) -> vk::Semaphore {
+        vk::Semaphore::from_raw(raw)
+    }
+
+    fn made(timelines: &Timelines, by: Work) -> Vec<(u64, u64)> {
+        let waits = timelines.waits(by);
+        timelines.note(&waits);
+        waits.semaphores.iter().map(|semaphore| semaphore.as_raw()).zip(waits.values).collect()
+    }
+
+    #[test]
+    fn each_kind_waits_once_for_what_the_host_has_seen() {
+        let seen: [Arc<AtomicU64>; 3] = Default::default();
+        let of = [Work::Launches, Work::Copies, Work::Copies];
+        let mark = |i: usize| Mark { raw: semaphore(i as u64 + 1), of: of[i], seen: seen[i].clone(), waited: [0; 2] };
+        let timelines = Timelines(Mutex::new((0..3).map(mark).collect()));
+        assert_eq!(made(&timelines, Work::Copies), []);
+        seen[0].store(5, SeqCst);
+        seen[1].store(7, SeqCst);
+        // That copies have waited says nothing for launches, which order themselves among each other.
+        assert_eq!(made(&timelines, Work::Copies), [(1, 5), (2, 7)]);
+        assert_eq!(made(&timelines, Work::Launches), [(2, 7)]);
+        assert_eq!(made(&timelines, Work::Launches), []);
+        assert_eq!(made(&timelines, Work::Copies), []);
+        seen[2].store(1, SeqCst);
+        // A submission that is not made leaves its waits to the next one.
+        assert_eq!(timelines.waits(Work::Launches).values[..], [1]);
+        assert_eq!(made(&timelines, Work::Launches), [(3, 1)]);
+        seen[1].store(8, SeqCst);
+        assert_eq!(made(&timelines, Work::Copies), [(2, 8), (3, 1)]);
+        assert_eq!(made(&timelines, Work::Launches), [(2, 8)]);
     }
 }

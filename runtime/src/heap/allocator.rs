@@ -57,8 +57,9 @@ pub(crate) struct HeapOptions {
 
 /// Who knows where pages are, where that is not always with the host.
 pub(crate) trait Keeper: Send + Sync {
-    /// Whole pages (byte offsets) are freed: nobody uses them any more, and their content is of no use.
-    fn freed(&self, range: Range<usize>);
+    /// Whole pages (byte offsets) are freed: nobody uses them any more, and their content is of no use. Has `release` give their
+    /// memory back to the system, by parts.
+    fn freed(&self, range: Range<usize>, release: &mut dyn FnMut(Range<usize>));
 
     /// Has `f` write `range` (byte offsets) through the runtime view, by parts, while it is with the host and nobody else's.
     ///
@@ -298,11 +299,15 @@ impl Heap {
 
     /// Frees pages whose table entries say so already: they become untouched, then available.
     fn give_pages(&self, pages: Range<Page>) {
-        if let Some(keeper) = self.keeper.get() {
-            keeper.freed(bytes(&pages));
+        let mut released = self.options.release_pages;
+        let mut release = |range| {
+            // SAFETY: the pages were just freed and are not in the free runs yet: they belong to this call alone.
+            released = released && unsafe { self.mapping.release(range) }.is_ok();
+        };
+        match self.keeper.get() {
+            Some(keeper) => keeper.freed(bytes(&pages), &mut release),
+            None => release(bytes(&pages)),
         }
-        // SAFETY: the pages were just freed and are not in the free runs yet: they belong to this call alone.
-        let released = self.options.release_pages && unsafe { self.mapping.release(bytes(&pages)) }.is_ok();
         // Memory that the system did not take back (locked, for instance) keeps its content.
         self.pages.set_dirty(pages.clone(), !released);
         lock(&self.runs).give(pages.start, pages.end - pages.start);

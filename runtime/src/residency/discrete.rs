@@ -21,7 +21,7 @@ use crate::{
     gpu::{Device, DeviceMemory, Queue, Table, plan::Use},
     heap::Keeper,
     os::{
-        faults::{Access, Fault, Serve, Service, fatal},
+        faults::{Access, Fault, Serve, Service, fatal, unserved},
         threads,
     },
 };
@@ -239,7 +239,7 @@ impl Server {
                 }
                 false
             }
-            Err(error) => give_up(&error),
+            Err(error) => unserved(&error),
         }
     }
 
@@ -259,19 +259,41 @@ impl Server {
     }
 }
 
-/// A fault cannot be served, and its thread can neither go on nor be let go.
-fn give_up(error: &Error) -> ! {
-    match error {
-        Error::Os { call, os, .. } => fatal(call, os.0),
-        Error::OutOfDeviceMemory { call } | Error::OutOfHostMemory { call } | Error::DeviceLost { call } => {
-            fatal(call, 0)
-        }
-        _ => fatal("copying a page from the device failed", 0),
-    }
+/// Whether this thread serves a fault where nothing may be allocated.
+#[cfg(feature = "seam")]
+pub fn in_service() -> bool {
+    SERVING.get()
+}
+
+#[cfg(feature = "seam")]
+thread_local! {
+    // Without a destructor and an initialiser, so that a signal handler may use it.
+    static SERVING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `f`, which serves a fault.
+fn serving<R>(f: impl FnOnce() -> R) -> R {
+    #[cfg(feature = "seam")]
+    SERVING.set(true);
+    let result = f();
+    #[cfg(feature = "seam")]
+    SERVING.set(false);
+    result
 }
 
 impl Serve for Server {
     fn serve(&self, fault: Fault) {
+        serving(|| self.serve_here(fault));
+    }
+
+    fn serve_soon(&self, fault: Fault) {
+        serving(|| self.serve_or_park(fault));
+    }
+}
+
+impl Server {
+    /// In a signal handler.
+    fn serve_here(&self, fault: Fault) {
         self.check_toucher(&fault);
         let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
         if !mover.memory.is_mapped() {
@@ -283,11 +305,12 @@ impl Serve for Server {
         }
         let wait = |point| mover.points.wait(point, || mover.reached());
         if let Err(error) = self.pages.fault(page, write, wait) {
-            give_up(&error);
+            unserved(&error);
         }
     }
 
-    fn serve_soon(&self, fault: Fault) {
+    /// On the service thread.
+    fn serve_or_park(&self, fault: Fault) {
         self.check_toucher(&fault);
         let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
         let served = mover.memory.is_mapped() && self.try_serve(page, write);
@@ -298,9 +321,10 @@ impl Serve for Server {
 }
 
 impl Keeper for Server {
-    fn freed(&self, range: Range<usize>) {
+    fn freed(&self, range: Range<usize>, release: &mut dyn FnMut(Range<usize>)) {
+        let pages = range.start / PAGE..range.end / PAGE;
         // Where the CPU's access could not be given back, the next touch tries again.
-        if let Err(error) = self.pages.discard(range.start / PAGE..range.end / PAGE) {
+        if let Err(error) = self.pages.discard(pages, |run| release(run.start * PAGE..run.end * PAGE)) {
             tracing::warn!("pages that were freed: {error}");
         }
     }

@@ -14,6 +14,8 @@ mod translation;
 mod unified;
 mod waiting;
 
+#[cfg(feature = "seam")]
+pub use discrete::in_service;
 pub(crate) use discrete::{Discrete, Ready};
 pub(crate) use imports::{Imports, Views};
 pub(crate) use lowering::Lowering;

@@ -57,6 +57,8 @@ impl Points {
         loop {
             let mut wanted = lock(&self.state);
             while !wanted.stop && !wanted.asked && wanted.point <= reached() {
+                // Somebody else may have seen the point reached since the last step: whoever waits for it must look.
+                self.ended.notify_all();
                 wanted = self.work.wait(wanted).unwrap_or_else(PoisonError::into_inner);
             }
             if wanted.stop {

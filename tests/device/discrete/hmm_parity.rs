@@ -302,6 +302,7 @@ fn exclusive(mode: &'static Mode) -> Result<(), Ignored> {
 /// The system reads pages that are with the device by pinning them.
 fn hmm_gup_test(mode: &'static Mode) -> Result<(), Ignored> {
     let rig = Rig::open(mode)?;
+    let process = std::process::id() as i32;
     let (mut v, mut model) = written(&rig, 1, N);
     for round in 0..3 {
         rig.put(&mut v, &mut model, [0, 3], round);
@@ -309,7 +310,7 @@ fn hmm_gup_test(mode: &'static Mode) -> Result<(), Ignored> {
         let [to, from] =
             [copy.as_mut_ptr(), v.as_mut_ptr()].map(|at| libc::iovec { iov_base: at.cast(), iov_len: 4 * N });
         // SAFETY: one slice of this process into another of the same length; nobody else uses either.
-        let count = unsafe { libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0) };
+        let count = unsafe { libc::process_vm_readv(process, &raw const to, 1, &raw const from, 1, 0) };
         if count < 0 {
             let error = std::io::Error::last_os_error();
             assert!(error.raw_os_error() == Some(libc::EFAULT) && mode.may_efault(), "{}: {error}", mode.name);

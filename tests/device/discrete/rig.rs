@@ -37,9 +37,10 @@ impl Rig {
         Ok(Rig { mode, svm, kernels, gate })
     }
 
-    /// A gate whose word no launch has in one of its pages.
+    /// A gate whose word no launch has in one of its pages, so that the program can write it at any time. In discrete placement a kernel need not
+    /// see what was not declared: it ends by itself, whether the gate is opened or not.
     pub fn gate(&self) -> gate::Gate {
-        gate::Gate::new(&self.svm)
+        if self.mode.is_discrete() { gate::Gate::unseen(&self.svm) } else { gate::Gate::new(&self.svm) }
     }
 
     /// The device writes every `step`th word from `first` on, and the model follows.

@@ -33,8 +33,10 @@ static TOUCHED_BY: AtomicI32 = AtomicI32::new(0);
 
 extern "C" fn on_fault(_signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     let page = PAGE_AT.load(SeqCst);
-    // SAFETY: the system passes a valid pointer.
-    let at = unsafe { (*info).si_addr() }.addr();
+    // SAFETY: the system passes a valid pointer to a handler with SA_SIGINFO.
+    let info = unsafe { &*info };
+    // SAFETY: a SIGSEGV has an address.
+    let at = unsafe { info.si_addr() }.addr();
     if at.wrapping_sub(page) >= PAGE {
         // SAFETY: ends the process.
         unsafe { libc::_exit(99) };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 use vksvm::{
-    Result, Svm,
+    Placement, Result, Svm,
     seam::{AccessFlags, Batch, Call, Command, Failures, PipelineStageFlags, QueueDevice},
 };
 
@@ -56,7 +56,12 @@ pub fn the_vulkan_queue_records_the_plan() {
     let expected = Arc::new(Mutex::new(vec![]));
     let keep = expected.clone();
     let wrap = move |real| -> Arc<dyn QueueDevice> { Arc::new(Tap { real, expected: keep.clone() }) };
-    let builder = Svm::builder().heap_size(64 << 20).group(8).failures(&failures).wrap_queue(Arc::new(wrap));
+    let builder = Svm::builder()
+        .placement(Placement::Unified)
+        .heap_size(64 << 20)
+        .group(8)
+        .failures(&failures)
+        .wrap_queue(Arc::new(wrap));
     let svm = builder.open().expect("open");
     let probe = failures.commands().len();
     let (add, fill) = (kernels::add(&svm), kernels::fill(&svm));

@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, PoisonError},
     time::Duration,
 };
-use vksvm::{InOut, Svm, SvmVec};
+use vksvm::{InOut, Placement, Svm, SvmVec};
 
 tests![
     random_programs_run_in_order,
@@ -36,7 +36,14 @@ tests![
 /// An `Svm` on the fake.
 fn open(habits: Habits, group: usize, spin: Duration) -> (Svm, Arc<Fake>) {
     let (wrap, slot) = Fake::wrapper(habits);
-    let svm = Svm::builder().heap_size(64 << 20).group(group).spin(spin).wrap_queue(wrap).open().expect("open");
+    let svm = Svm::builder()
+        .placement(Placement::Unified)
+        .heap_size(64 << 20)
+        .group(group)
+        .spin(spin)
+        .wrap_queue(wrap)
+        .open()
+        .expect("open");
     let fake = slot.lock().unwrap_or_else(PoisonError::into_inner).clone().expect("open wraps the queue");
     (svm, fake)
 }

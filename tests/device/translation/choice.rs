@@ -11,7 +11,7 @@ use crate::{
     kernels::{self, Add},
     variants::refused_saying,
 };
-use vksvm::{GpuStruct, In, KernelArgs, Out, Svm, Translation};
+use vksvm::{GpuStruct, In, KernelArgs, Out, Placement, Svm, Translation};
 
 tests![
     what_is_asked_for_and_what_comes_of_it,
@@ -54,7 +54,7 @@ fn the_environment_asks_too() -> Result<(), Ignored> {
 
 fn what_cannot_be_had_is_refused() -> Result<(), Ignored> {
     needs_cpu_device()?;
-    let small = || Svm::builder().heap_size(HEAP).segment_size(2 << 20);
+    let small = || Svm::builder().placement(Placement::Unified).heap_size(HEAP).segment_size(2 << 20);
     let identity = small().translation(Translation::Identity);
     identity.clone().open().expect("addresses equal the host's");
     for in_turns in [false, true] {
@@ -69,7 +69,7 @@ fn what_cannot_be_had_is_refused() -> Result<(), Ignored> {
         &["translation offset", "the segment of the heap at", "use table"],
     );
     // 2 GiB of entries, and the device allocates no more than that at once.
-    let table = Svm::builder().heap_size(16 << 40).translation(Translation::Table).open();
+    let table = Svm::builder().placement(Placement::Unified).heap_size(16 << 40).translation(Translation::Table).open();
     refused_saying(table, "TranslationUnavailable", &["translation table", "smaller heap"]);
     Ok(())
 }

@@ -6,7 +6,7 @@ mod choice;
 pub mod hidden;
 mod program;
 
-use vksvm::{Backing, Svm, SvmBuilder, Translation};
+use vksvm::{Backing, Placement, Svm, SvmBuilder, Translation};
 
 pub fn tests() -> Vec<libtest_mimic::Trial> {
     [choice::tests(), program::tests(), hidden::tests(), astray::tests()].into_iter().flatten().collect()
@@ -66,7 +66,9 @@ const HEAP: u64 = 64 << 20;
 
 impl Way {
     fn builder(&self) -> SvmBuilder {
-        (self.open)(Svm::builder().heap_size(HEAP).segment_size(2 << 20).translation(self.asked))
+        (self.open)(
+            Svm::builder().placement(Placement::Unified).heap_size(HEAP).segment_size(2 << 20).translation(self.asked),
+        )
     }
 
     fn open(&self) -> Svm {

@@ -186,16 +186,16 @@ fn two_faults_in_one_block() {
 #[test]
 fn a_fault_while_its_neighbour_is_freed() {
     // The scan makes the fault one that is served with the pages that follow.
-    explore(2, How { used: 3, limit: 3, chunk: 3, ..PLAIN }, |svm| {
+    explore(3, How { used: 3, limit: 3, chunk: 3, ..PLAIN }, |svm| {
         let device = device(svm, 1);
         launch(svm, &[writes(0..3)]).unwrap();
         device.join().unwrap();
         touch(svm, 0, 0, None);
         let other = thread(svm, |svm| {
-            svm.discard(2..3).unwrap();
-            svm.mechanism().punch(2);
+            svm.discard(2..3, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
-        touch(svm, 1, 0, Some(7));
+        let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
+        cpu.join().unwrap();
         other.join().unwrap();
     });
 }
@@ -203,16 +203,16 @@ fn a_fault_while_its_neighbour_is_freed() {
 /// Pages without a copy in device memory are served together, too.
 #[test]
 fn a_fault_of_the_hunt_while_its_neighbour_is_freed() {
-    explore(2, How { used: 3, limit: 0, hunt: true, ..PLAIN }, |svm| {
+    explore(3, How { used: 3, limit: 0, hunt: true, ..PLAIN }, |svm| {
         let device = device(svm, 1);
         launch(svm, &[writes(0..3)]).unwrap();
         device.join().unwrap();
         touch(svm, 0, 0, None);
         let other = thread(svm, |svm| {
-            svm.discard(2..3).unwrap();
-            svm.mechanism().punch(2);
+            svm.discard(2..3, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
-        touch(svm, 1, 0, Some(7));
+        let cpu = thread(svm, |svm| touch(svm, 1, 0, Some(7)));
+        cpu.join().unwrap();
         other.join().unwrap();
     });
 }
@@ -223,8 +223,7 @@ fn a_free_that_waits_for_a_launch() {
         let device = device(svm, 2);
         launch(svm, &[writes(0..2)]).unwrap();
         let other = thread(svm, |svm| {
-            svm.discard(1..2).unwrap();
-            svm.mechanism().punch(1);
+            svm.discard(1..2, |pages| pages.for_each(|page| svm.mechanism().punch(page))).unwrap();
         });
         launch(svm, &[writes(0..1)]).unwrap();
         other.join().unwrap();
@@ -260,6 +259,41 @@ fn the_library_writes_what_a_launch_reads() {
 }
 
 #[test]
+fn two_launches_that_need_all_device_memory() {
+    let both = |svm: &Svm| _ = launch(svm, &[writes(0..1), writes(PAGES..PAGES + 1)]).unwrap();
+    explore(2, How { chunk: 2, ..moved(2) }, move |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, both);
+        both(svm);
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+/// Neither has what it needs while the other has it.
+#[test]
+fn two_launches_that_take_turns_in_device_memory() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, |svm| _ = launch(svm, &[writes(0..1)]).unwrap());
+        launch(svm, &[writes(PAGES..PAGES + 1)]).unwrap();
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
+fn device_memory_grows_for_two_launches_at_once() {
+    explore(2, moved(2), |svm| {
+        let device = device(svm, 2);
+        let other = thread(svm, |svm| _ = launch(svm, &[reads(0..1), reads(PAGES..PAGES + 1)]).unwrap());
+        launch(svm, &[reads(0..1), reads(PAGES..PAGES + 1)]).unwrap();
+        other.join().unwrap();
+        device.join().unwrap();
+    });
+}
+
+#[test]
 fn a_launch_that_cannot_have_its_pages_and_a_fault() {
     for op in [Op::Revoke, Op::CopyIn] {
         explore(2, PLAIN, move |svm| {
@@ -269,6 +303,23 @@ fn a_launch_that_cannot_have_its_pages_and_a_fault() {
             cpu.join().unwrap();
         });
     }
+}
+
+/// A launch waits for a slot that another has and cannot use.
+#[test]
+fn a_launch_that_fails_while_another_waits_for_room() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 1);
+        svm.mechanism().fail(Op::CopyIn);
+        let other = thread(svm, |svm| {
+            if let Ok(hold) = svm.acquire(&[writes(0..1)]) {
+                svm.abort(hold);
+            }
+        });
+        launch_unless_it_fails(svm);
+        other.join().unwrap();
+        device.join().unwrap();
+    });
 }
 
 /// A launch for which one may fail.
@@ -310,17 +361,77 @@ fn a_launch_that_is_not_issued_lets_others_go_on() {
     });
 }
 
-/// Faults are served by a thread that never waits in the protocol.
+/// Faults are served by a thread that never waits in the protocol. Nothing else happens that it could be told of by chance.
 #[test]
 fn a_parked_fault_is_told_of_every_change() {
     for how in [PLAIN, How { limit: 0, hunt: true, ..PLAIN }] {
-        explore(2, how, |svm| {
+        explore(3, how, |svm| {
             let device = device(svm, 1);
             let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
             launch(svm, &[writes(0..1)]).unwrap();
-            touch(svm, 0, 1, Some(8));
             service.join().unwrap();
             device.join().unwrap();
         });
+    }
+}
+
+#[test]
+fn a_parked_fault_is_told_that_a_launch_is_not_issued() {
+    explore(3, PLAIN, |svm| {
+        let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
+        svm.abort(svm.acquire(&[writes(0..1)]).unwrap());
+        service.join().unwrap();
+    });
+}
+
+/// Whoever parks a fault is told of the end of another's service, of an eviction and of the library's own use of a page.
+#[test]
+fn a_parked_fault_is_told_that_a_page_has_come_home() {
+    let others: [fn(&Svm); 3] = [
+        |svm| touch(svm, 0, 1, Some(8)),
+        |svm| _ = svm.evict_idle().unwrap(),
+        |svm| svm.with_host(0..1, || ()).unwrap().unwrap(),
+    ];
+    for other in others {
+        explore(3, PLAIN, move |svm| {
+            let device = device(svm, 1);
+            launch(svm, &[writes(0..1)]).unwrap();
+            device.join().unwrap();
+            let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
+            other(svm);
+            service.join().unwrap();
+        });
+    }
+}
+
+/// An update through the library's view is not taken back because the CPU's view of it fails: a touch tries again.
+#[test]
+fn the_library_writes_and_the_access_is_not_given_back() {
+    explore(2, moved(1), |svm| {
+        let device = device(svm, 1);
+        launch(svm, &[writes(0..1)]).unwrap();
+        device.join().unwrap();
+        svm.mechanism().fail(Op::Restore);
+        let written = svm.with_host(0..1, || svm.mechanism().zero(0));
+        assert!(matches!(written, Ok(Some(()))) && svm.mechanism().has_failed());
+        assert_eq!(svm.usage().used, 0);
+    });
+}
+
+/// Each law that is broken on purpose must be noticed, in a process of its own: a deadlock ends it.
+#[cfg(feature = "seam")]
+#[test]
+fn broken_laws_are_noticed() {
+    use vksvm_pages::Broken;
+    for law in Broken::ALL {
+        let model = "a_cpu_write_and_a_launch_that_writes";
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", model]).env("VKSVM_LOOM_BROKEN", format!("{law:?}"));
+        let ended = command.output().unwrap();
+        let shown = String::from_utf8_lossy(&ended.stdout);
+        assert!(
+            !ended.status.success() && shown.contains("running 1 test"),
+            "{model} does not notice {law:?}: {shown}"
+        );
     }
 }

@@ -54,8 +54,8 @@ struct State {
     flying: VecDeque<Launch>,
     issued: u64,
     /// What the device has reached, and what is known of it.
-    reached: u64,
     ended: u64,
+    reached: u64,
     fail_after: Option<usize>,
     failed: bool,
     ever_failed: bool,
@@ -79,8 +79,8 @@ impl Fake {
             expected: vec![Content::default(); pages],
             flying: VecDeque::new(),
             issued: 0,
-            reached: 0,
             ended: 0,
+            reached: 0,
             fail_after: None,
             failed: false,
             ever_failed: false,
@@ -156,17 +156,17 @@ impl Fake {
             };
             *word = change(*word);
         });
-        s.reached = point;
+        s.ended = point;
     }
 
     /// Waits for a point, as a handler does.
     pub fn reach(&self, point: u64) {
         assert!(point <= self.state().issued, "point {point} was never issued");
-        while self.state().reached < point {
+        while self.state().ended < point {
             self.step();
         }
         let mut s = self.state();
-        s.ended = s.ended.max(point);
+        s.reached = s.reached.max(point);
     }
 
     /// Waits for everything, as whoever frees memory does.
@@ -178,10 +178,18 @@ impl Fake {
     pub fn punch(&self, range: Range<usize>) {
         let mut s = self.state();
         for page in range {
-            assert_eq!(s.table[page], Place::Nowhere, "launches find page {page}, which is freed");
             assert!(s.access[page] == Access::All || s.ever_failed, "page {page} is freed and out of the CPU's reach");
             (s.host[page], s.expected[page], s.holes[page]) = Default::default();
             s.holes[page] = true;
+        }
+    }
+
+    /// Pages that were freed and belong to nobody yet.
+    pub fn check_freed(&self, range: Range<usize>) {
+        let s = self.state();
+        for page in range {
+            assert_eq!(s.table[page], Place::Nowhere, "launches find page {page}, which is freed");
+            assert!(s.holes[page], "page {page} has memory, which is freed");
         }
     }
 
@@ -384,13 +392,13 @@ impl Mechanism for Fake {
     }
 
     fn reached(&self) -> u64 {
-        self.state().ended
+        self.state().reached
     }
 
     fn poll(&self) -> u64 {
         let mut s = self.state();
-        s.ended = s.ended.max(s.reached);
-        s.ended
+        s.reached = s.reached.max(s.ended);
+        s.reached
     }
 
     fn wait(&self, point: u64) {

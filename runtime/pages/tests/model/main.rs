@@ -79,9 +79,9 @@ fn run(acts: &[Act], options: Options, expose: bool) {
             Act::Free(page, count) => {
                 let range = *page..PAGES.min(page + count);
                 fake.settle();
-                let discarded = pages.discard(range.clone());
+                let discarded = pages.discard(range.clone(), |pages| fake.punch(pages));
                 assert!(discarded.is_ok() || fake.failed());
-                fake.punch(range);
+                fake.check_freed(range);
             }
             Act::Zero(page) => {
                 let zero = pages.with_host(*page..page + 1, || fake.zero(*page));

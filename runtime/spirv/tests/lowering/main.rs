@@ -1,5 +1,6 @@
 //! Lowers the modules of `corpus/` in every form and looks at what comes out.
 
+mod alignments;
 mod corpus;
 mod facts;
 mod forms;

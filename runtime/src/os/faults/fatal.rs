@@ -3,6 +3,7 @@
 //! The touching thread cannot go on, and letting it see zeros or old bytes would be worse than any crash. What is called here is
 //! async-signal-safe: no memory, no lock, one `write(2)`.
 
+use crate::error::{Error, OsError};
 use std::fmt::{self, Write};
 
 /// Ends the process: a fault could not be served. `what` says what was being done; `errno` is 0 where no system call failed.
@@ -13,6 +14,21 @@ pub(crate) fn fatal(what: &str, errno: i32) -> ! {
         _ = write!(text, ": errno {errno}{}", name(errno));
     }
     end(text)
+}
+
+/// Ends the process: a fault could not be served, because of this error.
+pub(crate) fn unserved(error: &Error) -> ! {
+    match error {
+        Error::Os { call: "mprotect", os: OsError(libc::ENOMEM), .. } => fatal(
+            "mprotect: the process has as many mappings as vm.max_map_count allows; raise it, or use faults userfaultfd or sigbus",
+            libc::ENOMEM,
+        ),
+        Error::Os { call, os, .. } => fatal(call, os.0),
+        Error::OutOfDeviceMemory { call } | Error::OutOfHostMemory { call } | Error::DeviceLost { call } => {
+            fatal(call, 0)
+        }
+        _ => fatal("copying a page from the device failed", 0),
+    }
 }
 
 /// Ends the process: service itself has crashed, at this address.

@@ -28,7 +28,7 @@ mod thread;
 mod uffd;
 
 pub(crate) use access::Access;
-pub(crate) use fatal::fatal;
+pub(crate) use fatal::{fatal, unserved};
 pub(crate) use service::Service;
 
 /// One CPU touch that the system stopped.

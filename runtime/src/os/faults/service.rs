@@ -28,7 +28,7 @@ enum Running {
 }
 
 impl Service {
-    /// Starts serving the faults of `access`.
+    /// Starts serving the faults of `access`. Until then, with userfaultfd, a touch of a page that is not mapped waits.
     ///
     /// # Errors
     ///

@@ -87,7 +87,8 @@ pub fn run() {
         0,
         8,
         hole,
-        hole + PAGE as u64,
+        // Its second page, but not what follows.
+        hole + PAGE as u64 - 3000,
         start.wrapping_sub(4 * HEAP),
         start + 4 * HEAP,
         start | 1 << 47,
@@ -96,18 +97,21 @@ pub fn run() {
         u64::MAX - 4 * u64::from(N) + 1,
     ];
     for at in nowhere {
+        let when = format!("a neighbour, after {at:#x}, the hole is {hole:#x}");
         let x = Ptr::from_address(at);
         svm.scope(|_| write.launch(N, Write { to: x, n: N, first: 1 })).expect("scope");
         svm.scope(|s| read.launch(N, Read { x, y: s.update(&mut sums), n: N })).expect("scope");
-        rig.device_sees(&after, &of_after, "a neighbour");
-        rig.program_sees(&before, &of_before, "a neighbour");
-        rig.program_sees(&after, &of_after, "a neighbour");
+        rig.device_sees(&after, &of_after, &when);
+        rig.program_sees(&before, &of_before, &when);
+        rig.program_sees(&after, &of_after, &when);
         // Its pages are with the device again when the next one strays.
         rig.put(&mut before, &mut of_before, [1, 2], 5);
     }
-    let again: SvmVec<u32> = svm.zeroed(2 * WORDS);
-    assert_eq!(again.as_ptr().addr() as u64, hole, "lowest address first");
-    assert!(again.iter().all(|word| *word == 0), "what strayed into freed pages came back with them");
+    // Small allocations have a part of the hole by now; somebody gets the rest.
+    let again: Vec<SvmVec<u32>> = (0..64).map(|_| svm.zeroed(WORDS)).collect();
+    let inside = |v: &SvmVec<u32>| (hole..hole + 2 * PAGE as u64).contains(&(v.as_ptr().addr() as u64));
+    assert!(again.iter().any(inside), "none of the freed pages was used again");
+    assert!(again.iter().all(|v| v.iter().all(|word| *word == 0)), "what strayed into freed pages came back with them");
     drop((write, read, before, after, again, sums, rig));
     let said = validation_messages();
     assert!(said.is_empty(), "{said:?}");

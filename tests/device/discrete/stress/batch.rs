@@ -237,7 +237,7 @@ fn put(setting: &Setting, rng: &mut Rng, to: &mut Part<'_, '_>) {
         format!("{}+{} ({} bytes), n {n} first {first} step {step} rounds {rounds}", to.id, to.offset, to.span.len())
     });
     let args = Put { to: to.lent.write(), n, first, step, seed, rounds };
-    if setting.accepted(setting.kernels.put.launch(n, args), &[to.span.clone()]).is_some() {
+    if setting.accepted(setting.kernels.put.launch(n, args), std::slice::from_ref(&to.span)).is_some() {
         for i in 0..n {
             let at = first + step * i;
             to.model[at as usize] = mixed_often(seed, i, at, rounds);

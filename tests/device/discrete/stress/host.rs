@@ -120,13 +120,13 @@ impl Hand<'_, '_> {
             return;
         }
         let start = chunk.start();
-        let spans = [start..start + chunk.len()];
+        let span = start..start + chunk.len();
         let Ok(words) = try_cast_slice_mut::<u8, u32>(chunk.bytes) else { panic!("words at {start:#x}") };
         let (n, first, step) = step_over(rng, words.len(), words.len());
         let (seed, rounds) = (rng.u32(..), 1 + rng.u32(0..4));
         let accepted = setting.svm.scope(|s| {
             let put = Put { to: s.write(words), n, first, step, seed, rounds };
-            Ok(setting.accepted(setting.kernels.put.launch(n, put), &spans).is_some())
+            Ok(setting.accepted(setting.kernels.put.launch(n, put), std::slice::from_ref(&span)).is_some())
         });
         if accepted.unwrap_or_else(|error| panic!("a thread's launch: {error}")) {
             let model: &mut [u32] = cast_slice_mut(chunk.model);

@@ -37,8 +37,8 @@ pub struct Lived {
     pub budget: u64,
 }
 
-/// Lives until it has done all, or `until`. A difference panics.
-pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, until: Instant) -> Result<Lived, Ignored> {
+/// Lives until it has done all, or it is `enough`. A difference panics.
+pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, enough: &dyn Fn() -> bool) -> Result<Lived, Ignored> {
     let mut rng = Rng::with_seed(seed);
     let budget = [1, 2, 4, 8][rng.usize(0..4)] * BLOCK as u64;
     let group = [1, 4, 64][rng.usize(0..3)];
@@ -46,7 +46,8 @@ pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, until: Instant
     let hunted = mode.is_discrete() && rng.bool();
     let failures = Failures::new();
     let builder = mode.builder(HEAP, budget).group(group).spin(spin).detect_untranslated(hunted).failures(&failures);
-    let svm = opened(mode, builder)?;
+    let broken = super::mutants::broken();
+    let svm = opened(mode, broken.map_or(builder.clone(), |law| builder.break_pages(law)))?;
     record.next_life(&format!(
         "seed {seed} in mode {}: budget {budget}, group {group}, spin {spin:?}, hunted {hunted}",
         mode.name
@@ -55,7 +56,7 @@ pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, until: Instant
     let setting = Setting { mode, budget, svm, kernels, record: record.clone() };
     let mut life = Life { setting: &setting, rng, pieces: vec![], owned: vec![], next: 0 };
     for _ in 0..BATCHES {
-        if Instant::now() >= until {
+        if enough() {
             break;
         }
         life.step();
@@ -205,7 +206,8 @@ impl Life<'_> {
             seed,
             rounds,
         });
-        let Some(running) = self.setting.accepted(running, &[start..start + 4 * len]) else { return };
+        let span = start..start + 4 * len;
+        let Some(running) = self.setting.accepted(running, std::slice::from_ref(&span)) else { return };
         let mut model = vec![0; len];
         for i in 0..n {
             let at = first + step * i;

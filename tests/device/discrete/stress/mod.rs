@@ -7,6 +7,7 @@ mod batch;
 mod host;
 mod life;
 mod lists;
+mod mutants;
 mod piece;
 mod record;
 mod setting;
@@ -33,10 +34,15 @@ pub const PART: &str = "discrete_stress";
 const SEED: &str = "VKSVM_STRESS_SEED";
 /// The mode; without it all.
 const MODE: &str = "VKSVM_STRESS_MODE";
+/// A law to break, as `BrokenPages` names it.
+const BROKEN: &str = "VKSVM_STRESS_BROKEN";
 /// Minutes for all modes together.
 const MINUTES: &str = "VKSVM_STRESS_MINUTES";
 /// Tells the process how long.
 const SECONDS: &str = "VKSVM_TEST_SECONDS";
+
+/// Batches that a mode has at least, however slow the machine: in fewer, something need not have happened.
+const LEAST: u64 = 150;
 
 /// What the process says at its end, before its figures.
 const DONE: &str = "no difference";
@@ -49,13 +55,21 @@ fn number(name: &str) -> Option<u64> {
 }
 
 pub fn tests() -> Vec<Trial> {
-    let limit = Duration::from_secs(60 * (number(MINUTES).unwrap_or(1) + 5));
+    let limit = Duration::from_secs(60 * (number(MINUTES).unwrap_or(1) + 10));
     macro_rules! modes {
         ($($name:ident),*) => {
             vec![$(trial_within(limit, module_path!(), stringify!($name), || in_mode(&stringify!($name).replace('_', "-")))),*]
         };
     }
-    modes![unified, userfaultfd, userfaultfd_moved, sigbus, sigbus_moved, signal, signal_moved]
+    let mut all = modes![unified, userfaultfd, userfaultfd_moved, sigbus, sigbus_moved, signal, signal_moved];
+    let mutants = trial_within(
+        limit + Duration::from_secs(600),
+        module_path!(),
+        "each_broken_law_is_noticed",
+        mutants::each_broken_law_is_noticed,
+    );
+    all.push(mutants);
+    all
 }
 
 /// The mode's share of the time, in a process of its own.
@@ -111,19 +125,19 @@ pub fn run() {
     let first = number(SEED).expect("a seed");
     let time = Duration::from_secs(number(SECONDS).expect("seconds"));
     let one = time.is_zero();
-    let until = Instant::now() + if one { Duration::from_secs(3600) } else { time };
+    let until = Instant::now() + time;
     let record = Record::new();
     let mut sums = BTreeMap::<&str, u64>::new();
     let mut lives = 0;
-    while lives == 0 || (!one && Instant::now() < until) {
-        match life::live(mode, first.wrapping_add(lives), &record, until) {
+    let enough = || !one && Instant::now() >= until && record.of("batch") >= LEAST;
+    while lives == 0 || !(one || enough()) {
+        match life::live(mode, first.wrapping_add(lives), &record, &enough) {
             Ok(lived) => add(mode, &mut sums, &lived),
             Err(Ignored(why)) => return println!("{IGNORED} {why}"),
         }
         lives += 1;
     }
-    let whole = !one && time >= Duration::from_secs(5);
-    if whole {
+    if !one {
         must_have_happened(mode, &sums, &record);
     }
     let figures: Vec<String> = sums.iter().map(|(name, sum)| format!("{name} {sum}")).collect();

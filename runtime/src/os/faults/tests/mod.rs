@@ -27,7 +27,7 @@ use std::{
     ptr::NonNull,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst},
         mpsc,
     },
     time::Duration,
@@ -47,7 +47,7 @@ const MOVING: u8 = 2;
 struct Fake {
     access: Arc<Access>,
     pages: Vec<AtomicU8>,
-    device: Vec<AtomicU8>,
+    device: Vec<AtomicU64>,
     /// Milliseconds that each service takes.
     delay: AtomicU32,
     /// For the service thread: pages are noted, and brought home by somebody else.
@@ -65,7 +65,7 @@ impl Fake {
         Arc::new(Fake {
             access,
             pages: (0..len / PAGE).map(|_| AtomicU8::new(HOME)).collect(),
-            device: (0..len).map(|_| AtomicU8::new(0)).collect(),
+            device: (0..len / 8).map(|_| AtomicU64::new(0)).collect(),
             delay: AtomicU32::new(0),
             parks: AtomicBool::new(false),
             parked: Mutex::new(None),
@@ -91,7 +91,7 @@ impl Fake {
                     return state;
                 }
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_micros(20));
         }
     }
 
@@ -100,7 +100,7 @@ impl Fake {
         std::thread::sleep(Duration::from_millis(self.delay.load(SeqCst).into()));
         if self.hold(page) == AWAY {
             for at in (page * PAGE..(page + 1) * PAGE).step_by(8) {
-                let word = u64::from_ne_bytes(std::array::from_fn(|i| self.device[at + i].load(SeqCst)));
+                let word = self.device[at / 8].load(Relaxed);
                 // SAFETY: in the runtime view, which only the server that has the page writes meanwhile.
                 unsafe { self.access.mapping().runtime(at).cast::<u64>().write_volatile(word) };
             }
@@ -150,10 +150,6 @@ impl TestHeap {
         Ok(TestHeap { fake, access, service })
     }
 
-    fn len(&self) -> usize {
-        self.access.mapping().len()
-    }
-
     fn user(&self, offset: usize) -> NonNull<u8> {
         self.access.mapping().user(offset)
     }
@@ -187,9 +183,12 @@ impl TestHeap {
         }
         self.access.revoke(bytes).unwrap();
         for page in pages {
-            for at in page * PAGE..(page + 1) * PAGE {
-                self.fake.device[at].store(self.home(at), SeqCst);
-                self.set_home(at, 0xEE);
+            for at in (page * PAGE..(page + 1) * PAGE).step_by(8) {
+                let word = self.access.mapping().runtime(at).cast::<u64>();
+                // SAFETY: in the runtime view.
+                self.fake.device[at / 8].store(unsafe { word.read_volatile() }, Relaxed);
+                // SAFETY: as above.
+                unsafe { word.write_volatile(u64::MAX) };
             }
             self.fake.pages[page].store(AWAY, SeqCst);
         }

@@ -70,12 +70,12 @@ fn no_write_is_lost_between_revoking_and_copying() {
                     heap.write(PAGE + 9, last);
                 }
             });
-            for round in 0..300 {
+            for round in 0..200 {
                 while heap.fake.pages[1].load(SeqCst) != HOME {
                     if writer.is_finished() {
                         return;
                     }
-                    std::thread::yield_now();
+                    std::thread::sleep(Duration::from_micros(20));
                 }
                 if round % 2 == 0 {
                     heap.access.protect(PAGE..2 * PAGE).unwrap();
