@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     gpu::{Way, call::Calls, plan::QueueDevice},
     os::{call::SystemCalls, mapping::Backing},
-    residency::Shown,
+    residency::{Record, Shown},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -165,6 +165,10 @@ pub(crate) struct Seam {
     #[cfg(feature = "seam")]
     broken_pages: Option<vksvm_pages::Broken>,
     #[cfg(feature = "seam")]
+    record: Record,
+    #[cfg(feature = "seam")]
+    broken_recording: Option<crate::gpu::Broken>,
+    #[cfg(feature = "seam")]
     system: Option<Arc<crate::os::call::SystemFailures>>,
     #[cfg(feature = "seam")]
     way: Way,
@@ -173,9 +177,8 @@ pub(crate) struct Seam {
 impl Seam {
     pub fn calls(&self) -> Calls {
         #[cfg(feature = "seam")]
-        if let Some(failures) = &self.failures {
-            return Calls::with(failures.clone());
-        }
+        return self.failures.clone().map_or_else(Calls::default, Calls::with).breaking(self.broken_recording);
+        #[cfg(not(feature = "seam"))]
         Calls::default()
     }
 
@@ -211,6 +214,14 @@ impl Seam {
         return self.way;
         #[cfg(not(feature = "seam"))]
         Way::Auto
+    }
+
+    /// Who is told what is done to pages.
+    pub fn record(&self) -> Record {
+        #[cfg(feature = "seam")]
+        return self.record.clone();
+        #[cfg(not(feature = "seam"))]
+        Record::default()
     }
 
     /// Which law of the page protocol is broken.
@@ -267,6 +278,18 @@ impl SvmBuilder {
     /// Has the page protocol break a law.
     pub fn break_pages(mut self, law: vksvm_pages::Broken) -> Self {
         self.seam.broken_pages = Some(law);
+        self
+    }
+
+    /// Tells of all that is done to pages in discrete placement: see [`crate::seam::Recorder`] for what it must not do.
+    pub fn record_pages(mut self, recorder: Arc<crate::seam::Recorder>) -> Self {
+        self.seam.record = Record::with(recorder);
+        self
+    }
+
+    /// Has launches recorded with a law broken.
+    pub fn break_recording(mut self, law: crate::gpu::Broken) -> Self {
+        self.seam.broken_recording = Some(law);
         self
     }
 

@@ -72,6 +72,7 @@ pub mod seam {
     pub use crate::{
         addr::Span,
         gpu::{
+            Broken as BrokenRecording,
             call::{Call, Command, Failures},
             opened::{Imported, Opened},
             opened_memory::{Launcher, Loaded, OpenedMemory, OpenedTable, Way},
@@ -79,7 +80,7 @@ pub mod seam {
             validation::messages as validation_messages,
         },
         os::call::{SystemCall, SystemFailures},
-        residency::in_service,
+        residency::{Event, Recorder, in_service},
     };
     /// Vulkan's results, for [`Failures::fail`], and the flags of [`Command::Barrier`].
     pub use ash::vk::{AccessFlags, PipelineStageFlags, Result as VkResult};

@@ -10,7 +10,7 @@
 use crate::{
     Broken,
     block::Part,
-    mask::Mask,
+    mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Pages, Want, parts},
     pool::Short,
@@ -22,6 +22,19 @@ use crate::{
 #[derive(Debug)]
 pub struct Hold {
     parts: Vec<Part>,
+}
+
+impl Hold {
+    /// The pages, and which of them the launch may write.
+    pub fn pages(&self) -> impl Iterator<Item = Want> {
+        self.parts.iter().flat_map(|part| {
+            let of = |mask: Mask, write| {
+                let at = part.block * PAGES;
+                mask.runs().map(move |run| Want { pages: at + run.start..at + run.end, write })
+            };
+            of(part.write, true).chain(of(part.all - part.write, false))
+        })
+    }
 }
 
 /// Why a launch cannot have its pages. Nothing has changed for others then.

@@ -3,6 +3,7 @@
 //! Every Vulkan command that can fail is issued through [`Calls::run`], named by a [`Call`]. With the feature `seam` a
 //! test hands in a [`Failures`] plan; a call that the plan picks is not made and returns the planned result instead.
 
+use super::Broken;
 use crate::error::{Error, Result};
 use ash::vk;
 
@@ -79,6 +80,8 @@ pub(crate) fn error(call: Call, result: vk::Result) -> Error {
 pub struct Calls {
     #[cfg(feature = "seam")]
     failures: Option<std::sync::Arc<Failures>>,
+    #[cfg(feature = "seam")]
+    broken: Option<Broken>,
 }
 
 impl Calls {
@@ -113,7 +116,24 @@ impl Calls {
 
     #[cfg(feature = "seam")]
     pub(crate) fn with(failures: std::sync::Arc<Failures>) -> Self {
-        Calls { failures: Some(failures) }
+        Calls { failures: Some(failures), broken: None }
+    }
+
+    /// The same, but with a law broken.
+    #[cfg(feature = "seam")]
+    pub(crate) fn breaking(self, broken: Option<Broken>) -> Self {
+        Calls { broken, ..self }
+    }
+
+    /// Whether a law is to be broken.
+    pub(crate) fn breaks(&self, law: Broken) -> bool {
+        #[cfg(feature = "seam")]
+        return self.broken == Some(law);
+        #[cfg(not(feature = "seam"))]
+        {
+            let _ = law;
+            false
+        }
     }
 }
 

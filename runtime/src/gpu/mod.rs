@@ -10,6 +10,7 @@
 //! uses (pipelines, queries) is held by the queue until the submission has ended.
 #![allow(unsafe_code)]
 
+mod broken;
 mod budget;
 pub(crate) mod call;
 mod chunk;
@@ -36,6 +37,10 @@ mod timeline;
 mod timing;
 pub(crate) mod validation;
 
+#[cfg(not(feature = "seam"))]
+pub(crate) use broken::Broken;
+#[cfg(feature = "seam")]
+pub use broken::Broken;
 pub(crate) use budget::default_budget;
 pub(crate) use device::{Device, DeviceInfo};
 pub(crate) use import::Import;

@@ -3,6 +3,7 @@
 #[cfg(feature = "seam")]
 use super::call::Command;
 use super::{
+    Broken,
     call::Call,
     device::Device,
     plan::{Batch, QueueDevice, Step},
@@ -94,7 +95,10 @@ impl VulkanQueue {
             }
         }
         // Rule 2 of ARCHITECTURE.md: device writes are available to the host before the signal.
-        self.barrier(buffer, vk::PipelineStageFlags::HOST, vk::AccessFlags::HOST_READ | vk::AccessFlags::HOST_WRITE);
+        if !calls.breaks(Broken::HidesFromHost) {
+            let access = vk::AccessFlags::HOST_READ | vk::AccessFlags::HOST_WRITE;
+            self.barrier(buffer, vk::PipelineStageFlags::HOST, access);
+        }
         // SAFETY: recording was begun above.
         calls.run(Call::EndCommandBuffer, || unsafe { raw.end_command_buffer(buffer) })?;
         #[cfg(feature = "seam")]

@@ -10,6 +10,7 @@
 use super::{
     Imports, Views,
     mover::Mover,
+    record::Event,
     translation::{table_cost, table_lowering},
     waiting::{Bell, Lot, Parked, Points},
 };
@@ -78,8 +79,6 @@ impl Discrete {
             #[cfg(feature = "seam")]
             broken: seam.broken_pages(),
         };
-        #[cfg(not(feature = "seam"))]
-        let _ = seam;
         let mover = Mover {
             access: access.clone(),
             memory,
@@ -94,6 +93,7 @@ impl Discrete {
             hunt,
             waited: AtomicU64::new(0),
             copiers: Mover::copiers(),
+            record: seam.record(),
         };
         let server = Arc::new(Server { pages: Pages::new(mover, options), device });
         // From here on a failure drops what runs.
@@ -131,6 +131,12 @@ impl Discrete {
 
     /// The launch was issued. Under the queue's lock.
     pub fn issued(&self, ready: Ready, point: u64) {
+        let record = &self.mover().record;
+        if record.is_on() {
+            for Want { pages, write } in ready.pages() {
+                record.note(Event::Issued { point, first: pages.start, pages: pages.len(), write });
+            }
+        }
         self.server.pages.commit(ready, point);
     }
 
@@ -323,6 +329,7 @@ impl Server {
 impl Keeper for Server {
     fn freed(&self, range: Range<usize>, release: &mut dyn FnMut(Range<usize>)) {
         let pages = range.start / PAGE..range.end / PAGE;
+        self.pages.mechanism().record.note(Event::Freed { first: pages.start, pages: pages.len() });
         // Where the CPU's access could not be given back, the next touch tries again.
         if let Err(error) = self.pages.discard(pages, |run| release(run.start * PAGE..run.end * PAGE)) {
             tracing::warn!("pages that were freed: {error}");

@@ -10,6 +10,7 @@ mod lowering;
 mod mover;
 mod plan;
 mod probe;
+mod record;
 mod translation;
 mod unified;
 mod waiting;
@@ -21,6 +22,9 @@ pub(crate) use imports::{Imports, Views};
 pub(crate) use lowering::Lowering;
 pub(crate) use plan::{Plan, Reasons};
 pub(crate) use probe::Findings;
+pub(crate) use record::Record;
+#[cfg(feature = "seam")]
+pub use record::{Event, Recorder};
 pub(crate) use translation::{Shown, Translator};
 pub(crate) use unified::Unified;
 

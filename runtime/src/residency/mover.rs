@@ -7,7 +7,8 @@
 #![allow(unsafe_code)]
 
 use super::{
-    Imports,
+    Imports, Record,
+    record::Event,
     waiting::{Bell, Lot, Points},
 };
 use crate::{
@@ -60,6 +61,8 @@ pub(super) struct Mover {
     pub waited: AtomicU64,
     /// Threads that may copy at once.
     pub copiers: usize,
+    /// For tests: told of all that is done here.
+    pub record: Record,
 }
 
 impl Mover {
@@ -106,18 +109,24 @@ impl Mechanism for Mover {
     }
 
     fn revoke(&self, pages: Range<usize>) -> Result<()> {
-        self.access.revoke(bytes(pages))
+        self.access.revoke(bytes(pages.clone()))?;
+        self.record.note(Event::Revoked { first: pages.start, pages: pages.len() });
+        Ok(())
     }
 
     fn protect(&self, pages: Range<usize>) -> Result<()> {
-        self.access.protect(bytes(pages))
+        self.access.protect(bytes(pages.clone()))?;
+        self.record.note(Event::Protected { first: pages.start, pages: pages.len() });
+        Ok(())
     }
 
     fn restore(&self, pages: Range<usize>) -> Result<()> {
+        self.record.note(Event::Restore { first: pages.start, pages: pages.len() });
         self.access.restore(bytes(pages))
     }
 
     fn expose(&self, pages: Range<usize>) -> Result<()> {
+        self.record.note(Event::Expose { first: pages.start, pages: pages.len() });
         // Where it cannot, `can_expose` has said so.
         self.access.restore_reads(bytes(pages)).map(drop)
     }
@@ -127,16 +136,22 @@ impl Mechanism for Mover {
     }
 
     fn copy_in(&self, moves: &[Move]) -> Result<()> {
+        self.record.moves(moves, |page, slot, pages| Event::CopyIn { page, slot, pages });
         // SAFETY: the protocol's promise, see the module's documentation.
-        unsafe { self.memory.copy_in(&self.parts(moves)) }
+        unsafe { self.memory.copy_in(&self.parts(moves)) }?;
+        self.record.moves(moves, |page, slot, pages| Event::CopiedIn { page, slot, pages });
+        Ok(())
     }
 
     fn copy_out(&self, moves: &[Move]) -> Result<()> {
         if moves.is_empty() {
             return Ok(());
         }
+        self.record.moves(moves, |page, slot, pages| Event::CopyOut { page, slot, pages });
         // SAFETY: the protocol's promise, see the module's documentation.
-        unsafe { self.memory.copy_out(&self.parts(moves)) }
+        unsafe { self.memory.copy_out(&self.parts(moves)) }?;
+        self.record.moves(moves, |page, slot, pages| Event::CopiedOut { page, slot, pages });
+        Ok(())
     }
 
     fn point_at(&self, moves: &[Move]) {
@@ -146,15 +161,21 @@ impl Mechanism for Mover {
                 self.table.set(page..page + 1, self.memory.address(slot + i));
             }
         }
+        self.record.moves(moves, |page, slot, pages| Event::PointedAt { page, slot, pages });
     }
 
     fn point_home(&self, pages: Range<usize>, in_place: bool) {
-        for page in pages {
+        let mut found = in_place;
+        for page in pages.clone() {
             match self.imports.as_ref().filter(|_| in_place).and_then(|imports| imports.address(page)) {
                 Some(address) => self.table.set(page..page + 1, address),
-                None => self.table.clear(page..page + 1),
+                None => {
+                    found = false;
+                    self.table.clear(page..page + 1);
+                }
             }
         }
+        self.record.note(Event::PointedHome { first: pages.start, pages: pages.len(), in_place: found });
     }
 
     fn spoil(&self, pages: Range<usize>) {

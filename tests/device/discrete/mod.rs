@@ -3,10 +3,13 @@
 //! Each test has two entries, `NAME_unified` and `NAME_discrete`: the program that it runs must be right in both, so the first shows that the test
 //! itself is, and the second runs all of [`MODES`] that are discrete. One that does not work here is reported as ignored, with the reason.
 
+mod failing;
 mod hmm_parity;
 mod input;
 mod kernels;
 pub mod laws;
+mod mutants;
+mod recorded;
 mod rig;
 pub mod stress;
 
@@ -18,7 +21,18 @@ use vksvm::{
 };
 
 pub fn tests() -> Vec<Trial> {
-    [laws::tests(), hmm_parity::tests(), input::tests(), stress::tests()].into_iter().flatten().collect()
+    [
+        laws::tests(),
+        hmm_parity::tests(),
+        input::tests(),
+        stress::tests(),
+        mutants::tests(),
+        failing::tests(),
+        recorded::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The parts that processes of their own play.
@@ -27,6 +41,9 @@ pub const PARTS: &[(&str, fn())] = &[
     (laws::quiet::PART, laws::quiet::run),
     (input::astray::PART, input::astray::run),
     (input::forbidden::PART, input::forbidden::run),
+    (mutants::PART, stress::run),
+    (failing::life::PART, failing::life::run),
+    (recorded::PART, recorded::run),
 ];
 
 /// A way to open a heap.
@@ -97,9 +114,13 @@ pub fn opened(mode: &Mode, builder: SvmBuilder) -> Result<Svm, Ignored> {
     Ok(svm)
 }
 
-/// On lavapipe no byte would tell, so what was recorded must: each command buffer that does work ends with the barrier to the host.
+/// On lavapipe no byte would tell, so what was recorded must: each command buffer that does work ends with the barrier to the host. Where the
+/// device copies, too, several threads record at once, and nothing tells which command is in which buffer.
 pub fn ends_with_host_barriers(commands: &[Command]) {
     let access = AccessFlags::HOST_READ | AccessFlags::HOST_WRITE;
+    if commands.iter().any(|command| matches!(command, Command::Copy { .. })) {
+        return;
+    }
     let mut buffers = 0;
     for (at, _) in commands.iter().enumerate().filter(|(_, command)| **command == Command::End) {
         let Some(last) = at.checked_sub(1).map(|before| commands[before]) else { continue };

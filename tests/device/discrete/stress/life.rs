@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 use vksvm::{
-    BLOCK, Running, Stats, SvmVec,
+    BLOCK, Running, Stats, SvmBuilder, SvmVec,
     seam::{Failures, validation_messages},
 };
 
@@ -37,8 +37,14 @@ pub struct Lived {
     pub budget: u64,
 }
 
-/// Lives until it has done all, or it is `enough`. A difference panics.
-pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, enough: &dyn Fn() -> bool) -> Result<Lived, Ignored> {
+/// Lives until it has done all, or it is `enough`, with options `amend`ed. A difference panics.
+pub fn live(
+    mode: &'static Mode,
+    seed: u64,
+    record: &Arc<Record>,
+    amend: &dyn Fn(SvmBuilder) -> SvmBuilder,
+    enough: &dyn Fn() -> bool,
+) -> Result<Lived, Ignored> {
     let mut rng = Rng::with_seed(seed);
     let budget = [1, 2, 4, 8][rng.usize(0..4)] * BLOCK as u64;
     let group = [1, 4, 64][rng.usize(0..3)];
@@ -46,8 +52,7 @@ pub fn live(mode: &'static Mode, seed: u64, record: &Arc<Record>, enough: &dyn F
     let hunted = mode.is_discrete() && rng.bool();
     let failures = Failures::new();
     let builder = mode.builder(HEAP, budget).group(group).spin(spin).detect_untranslated(hunted).failures(&failures);
-    let broken = super::mutants::broken();
-    let svm = opened(mode, broken.map_or(builder.clone(), |law| builder.break_pages(law)))?;
+    let svm = opened(mode, amend(builder))?;
     record.next_life(&format!(
         "seed {seed} in mode {}: budget {budget}, group {group}, spin {spin:?}, hunted {hunted}",
         mode.name

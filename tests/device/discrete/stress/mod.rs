@@ -5,16 +5,15 @@
 
 mod batch;
 mod host;
-mod life;
+pub(super) mod life;
 mod lists;
-mod mutants;
 mod piece;
-mod record;
+pub(super) mod record;
 mod setting;
 mod system;
 mod touch;
 
-use super::{MODES, Mode};
+use super::{MODES, Mode, mutants};
 use crate::{
     child::{command, said},
     harness::{Ignored, trial_within},
@@ -24,7 +23,8 @@ use record::Record;
 use std::{
     collections::BTreeMap,
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::{Command, Output},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -34,8 +34,6 @@ pub const PART: &str = "discrete_stress";
 const SEED: &str = "VKSVM_STRESS_SEED";
 /// The mode; without it all.
 const MODE: &str = "VKSVM_STRESS_MODE";
-/// A law to break, as `BrokenPages` names it.
-const BROKEN: &str = "VKSVM_STRESS_BROKEN";
 /// Minutes for all modes together.
 const MINUTES: &str = "VKSVM_STRESS_MINUTES";
 /// Tells the process how long.
@@ -61,15 +59,7 @@ pub fn tests() -> Vec<Trial> {
             vec![$(trial_within(limit, module_path!(), stringify!($name), || in_mode(&stringify!($name).replace('_', "-")))),*]
         };
     }
-    let mut all = modes![unified, userfaultfd, userfaultfd_moved, sigbus, sigbus_moved, signal, signal_moved];
-    let mutants = trial_within(
-        limit + Duration::from_secs(600),
-        module_path!(),
-        "each_broken_law_is_noticed",
-        mutants::each_broken_law_is_noticed,
-    );
-    all.push(mutants);
-    all
+    modes![unified, userfaultfd, userfaultfd_moved, sigbus, sigbus_moved, signal, signal_moved]
 }
 
 /// The mode's share of the time, in a process of its own.
@@ -82,18 +72,11 @@ fn in_mode(name: &str) -> Result<(), Ignored> {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
     let (seed, seconds) = number(SEED).map_or_else(|| (now() >> 10, seconds), |seed| (seed, 0));
     let operations = operations_file(name);
-    let output = command(PART)
-        .env(MODE, name)
-        .env(SEED, seed.to_string())
-        .env(SECONDS, seconds.to_string())
-        .env(record::FILE, &operations)
-        .output()
-        .expect("the test program can be started again");
+    let output =
+        process(PART, mode, seed, seconds, &operations).output().expect("the test program can be started again");
     let said = said(&output);
-    if output.status.success()
-        && let Some((_, why)) = said.split_once(IGNORED)
-    {
-        return Err(Ignored(why.trim().into()));
+    if let Some(ignored) = ignored(&output, &said) {
+        return Err(ignored);
     }
     let done = said.lines().find(|line| line.contains(DONE));
     let Some(done) = done.filter(|_| output.status.success()) else {
@@ -112,7 +95,22 @@ fn in_mode(name: &str) -> Result<(), Ignored> {
     Ok(())
 }
 
-fn operations_file(mode: &str) -> PathBuf {
+/// What plays `part`, which must be [`run`], from `seed` on. Without any time it lives one life.
+pub(super) fn process(part: &str, mode: &Mode, seed: u64, seconds: u64, operations: &Path) -> Command {
+    let mut command = command(part);
+    command.env(MODE, mode.name).env(SEED, seed.to_string()).env(SECONDS, seconds.to_string());
+    command.env(record::FILE, operations);
+    command
+}
+
+/// Why the mode does not work here, if that is what the process said.
+pub(super) fn ignored(output: &Output, said: &str) -> Option<Ignored> {
+    let (_, why) = said.split_once(IGNORED).filter(|_| output.status.success())?;
+    Some(Ignored(why.trim().into()))
+}
+
+/// Where a process notes its operations.
+pub(super) fn operations_file(mode: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("stress");
     // Without the file there are no operations to show, and the test is as good.
     let _ = std::fs::create_dir_all(&dir);
@@ -131,7 +129,7 @@ pub fn run() {
     let mut lives = 0;
     let enough = || !one && Instant::now() >= until && record.of("batch") >= LEAST;
     while lives == 0 || !(one || enough()) {
-        match life::live(mode, first.wrapping_add(lives), &record, &enough) {
+        match life::live(mode, first.wrapping_add(lives), &record, &mutants::as_told, &enough) {
             Ok(lived) => add(mode, &mut sums, &lived),
             Err(Ignored(why)) => return println!("{IGNORED} {why}"),
         }
