@@ -37,6 +37,7 @@ pub enum Event {
 
 /// Who is told. Also in signal handlers and on the service thread: it must not allocate, nor touch heap memory, nor take a lock that is
 /// held while somebody does.
+#[cfg(feature = "seam")]
 pub type Recorder = dyn Fn(Event) + Send + Sync;
 
 /// The test's recorder, if there is one.
