@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::process::Cmd;
 
 /// The crates to be published, each after those that it depends on.
-const CRATES: [&str; 3] = ["vksvm-derive", "vksvm-spirv", "vksvm"];
+const CRATES: [&str; 4] = ["vksvm-derive", "vksvm-pages", "vksvm-spirv", "vksvm"];
 
 /// They share the workspace's version, and so does this crate.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -115,6 +115,11 @@ impl Block {
         }
     }
 
+    /// Pages that could come home: with the device, and nobody uses or changes them.
+    pub fn idle(&self, reached: u64) -> Mask {
+        if self.device.is_empty() { Mask::NONE } else { self.device - self.moving - self.busy(reached) }
+    }
+
     /// Pages that an unfinished launch may write.
     fn write_busy(&self, reached: u64) -> Mask {
         match &self.detail {

@@ -3,10 +3,11 @@
 use crate::{
     Broken,
     block::Touch,
+    home::Content,
     mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::Pages,
-    sync::{AtomicU64, Ordering::Relaxed, lock},
+    sync::{Ordering::Relaxed, lock},
 };
 
 /// Why a touch must wait.
@@ -58,10 +59,14 @@ impl<M: Mechanism> Pages<M> {
             Ok(found) => found,
             Err(busy) => return Ok(Err(busy)),
         };
-        let around = self.streams.around(number * PAGES + page, alike);
+        let fetches = touch == Touch::Home && block.stale.has(page);
+        let (around, more) = self.streams.around(number * PAGES + page, alike, fetches);
         block.moving |= around;
         let (slots, stale, populated) = (block.slots(), block.stale & around, block.populated);
         drop(block);
+        if more {
+            m.ahead();
+        }
         let copied = Moves::of(number, stale, &slots);
         let content = self.runs(number, around - populated, |run| m.populate(run)).and_then(|()| m.copy_out(&copied));
         let mut access = Ok(());
@@ -100,59 +105,20 @@ impl<M: Mechanism> Pages<M> {
         m.changed();
         content.and(access).map(Ok)
     }
-}
 
-/// CPU scans that go through memory in order: each has the page that it would touch next, and how many pages were served at
-/// its last touch. A fault that continues one is served for twice as many, up to a block's end: then copying dominates.
-#[derive(Default)]
-pub(crate) struct Streams {
-    /// Packed: the page in the upper bits, the number in the lower [`BITS`].
-    heads: [AtomicU64; STREAMS],
-    next: AtomicU64,
-}
-
-/// Scans that are told apart. One for each thread that a small machine would scan with; more would cost each fault time.
-const STREAMS: usize = 4;
-
-/// Bits for a number of pages up to [`PAGES`].
-const BITS: u32 = 8;
-
-impl Streams {
-    /// The pages around `page` to serve with it: those of `alike` that follow it, as far as its stream goes.
-    fn around(&self, page: usize, alike: Mask) -> Mask {
-        let head = |h: &&AtomicU64| h.load(Relaxed) >> BITS == page as u64 && page > 0;
-        let known = self.heads.iter().find(head);
-        let wanted = known.map_or(1, |h| (2 * (h.load(Relaxed) & ((1 << BITS) - 1)) as usize).clamp(1, PAGES));
-        let first = page % PAGES;
-        let run = alike.runs().find(|run| run.contains(&first)).map_or(first + 1, |run| run.end);
-        let end = run.min(first + wanted);
-        let slot = known.unwrap_or_else(|| &self.heads[self.next.fetch_add(1, Relaxed) as usize % STREAMS]);
-        // A block's end cuts a window short, not the stream's growth.
-        slot.store(((page - first + end) as u64) << BITS | wanted as u64, Relaxed);
-        Mask::range(first..end)
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scan_is_served_ahead_and_a_lone_touch_is_not() {
-        let streams = Streams::default();
-        let around = |page| streams.around(page, Mask::ALL).count();
-        assert_eq!([around(0), around(1), around(3), around(7), around(15), around(31)], [1, 2, 4, 8, 16, 1]);
-        assert_eq!([around(32), around(500), around(64), around(96)], [32, 1, 32, 32]);
-        assert_eq!(around(7), 1);
-    }
-
-    #[test]
-    fn only_what_is_alike_and_follows() {
-        let streams = Streams::default();
-        let alike = Mask::range(0..6) - Mask::page(3);
-        assert_eq!(streams.around(0, alike), Mask::page(0));
-        assert_eq!(streams.around(1, alike), Mask::range(1..3));
-        assert_eq!(streams.around(3, alike), Mask::page(3), "a page that is unlike all others");
-        assert_eq!(streams.around(4, alike), Mask::range(4..6));
+    /// Brings home some of what CPU scans will touch next, as far as nobody uses it: see [`Mechanism::ahead`]. Whether there may be
+    /// more. Not in service.
+    pub fn fetch_ahead(&self) -> bool {
+        let Some(pages) = self.streams.take() else { return false };
+        let (number, first) = (pages.start / PAGES, pages.start % PAGES);
+        let Some(cell) = self.cells.get(number) else { return true };
+        let block = lock(&cell.state);
+        // What both sides may read stays with both: the scan is not known to write.
+        let idle = block.idle(self.mechanism.reached()) & block.stale & Mask::range(first..first + pages.len());
+        if !idle.is_empty() {
+            // If that fails nothing has changed, and the touch will tell.
+            _ = self.bring_home(number, block, idle, Content::Kept, || ());
+        }
+        true
     }
 }

@@ -6,13 +6,13 @@ use crate::{
     mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Cell, Pages, Want, parts},
-    sync::{MutexGuard, Ordering::Relaxed, lock},
+    sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
 };
 use std::ops::Range;
 
 /// What becomes of the content.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
+pub(crate) enum Content {
     Kept,
     /// The pages are freed.
     Dropped,
@@ -25,37 +25,76 @@ impl<M: Mechanism> Pages<M> {
     /// # Errors
     /// What the mechanism says, where that is why there are none.
     pub(crate) fn evict(&self, wanted: usize, keep: &[Part], reached: u64) -> Result<usize, M::Error> {
+        let (mut freed, mut failed) = (0, vec![]);
+        while freed < wanted {
+            let missing = wanted - freed;
+            let (chosen, found) = self.idle_blocks(missing, keep, reached, &failed);
+            if chosen.is_empty() {
+                break;
+            }
+            let outcomes = Mutex::new((0, &mut failed));
+            // Never an error, which would keep other blocks from being tried.
+            _ = self.mechanism.each(chosen.len(), found, &|job| {
+                let (number, kept) = chosen[job];
+                let block = lock(&self.cells[number].state);
+                // It may be another one by now.
+                let idle = block.idle(reached) - kept;
+                if !idle.is_empty() {
+                    let done = self.bring_home(number, block, idle, Content::Kept, || ());
+                    let mut outcomes = lock(&outcomes);
+                    match done {
+                        // What the CPU cannot have back is home all the same.
+                        Ok(_) => outcomes.0 += idle.count(),
+                        // A page that cannot be brought home stays where it is; others may do.
+                        Err(error) => outcomes.1.push((number, error)),
+                    }
+                }
+                Ok(())
+            });
+            freed += lock(&outcomes).0;
+            if found < missing {
+                // There were no others.
+                break;
+            }
+        }
+        self.counters.evictions.fetch_add(freed as u64, Relaxed);
+        match failed.pop() {
+            Some((_, error)) if freed == 0 => Err(error),
+            _ => Ok(freed),
+        }
+    }
+
+    /// Blocks with idle pages, in the order in which they should give them up, until these are `wanted`; with what of each is to be
+    /// kept. And how many pages these are.
+    fn idle_blocks(
+        &self,
+        wanted: usize,
+        keep: &[Part],
+        reached: u64,
+        failed: &[(usize, M::Error)],
+    ) -> (Vec<(usize, Mask)>, usize) {
         let candidate = |block| Candidate { block, last_used: self.cells[block].last_used.load(Relaxed) };
         let mut candidates: Vec<Candidate> = self.pool.blocks().into_iter().map(candidate).collect();
         self.evict.order(&mut candidates);
-        let (mut freed, mut failure) = (0, None);
+        let (mut chosen, mut found) = (vec![], 0);
         for Candidate { block: number, .. } in candidates {
-            if freed >= wanted {
+            if found >= wanted {
                 break;
             }
-            let cell = &self.cells[number];
-            let mut block = lock(&cell.state);
+            let mut block = lock(&self.cells[number].state);
             if block.device.is_empty() && block.moving.is_empty() {
                 block.listed = false;
                 self.pool.unlist(number);
                 continue;
             }
             let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
-            let idle = block.device - block.moving - block.busy(reached) - kept;
-            if idle.is_empty() {
-                continue;
-            }
-            // A page that cannot be brought home stays where it is; others may do. What the CPU cannot have back is home all the same.
-            match self.bring_home(number, block, idle, Content::Kept, || ()) {
-                Ok(_) => freed += idle.count(),
-                Err(error) => failure = Some(error),
+            let idle = block.idle(reached) - kept;
+            if !idle.is_empty() && failed.iter().all(|(block, _)| *block != number) {
+                found += idle.count();
+                chosen.push((number, kept));
             }
         }
-        self.counters.evictions.fetch_add(freed as u64, Relaxed);
-        match failure {
-            Some(error) if freed == 0 => Err(error),
-            _ => Ok(freed),
-        }
+        (chosen, found)
     }
 
     /// Brings everything home that no launch uses, so that a program can go on without the device.
@@ -123,7 +162,7 @@ impl<M: Mechanism> Pages<M> {
 
     /// Brings pages that are neither moving nor in use home, then runs `f`, then lets the CPU have them: how that went is returned.
     /// An error means that nothing came home.
-    fn bring_home(
+    pub(crate) fn bring_home(
         &self,
         number: usize,
         mut block: MutexGuard<'_, Block>,

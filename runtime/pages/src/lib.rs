@@ -49,6 +49,7 @@ mod mask;
 mod mechanism;
 mod pages;
 mod pool;
+mod streams;
 mod sync;
 
 #[cfg(not(feature = "seam"))]

@@ -58,7 +58,7 @@ impl Deref for Moves {
 /// touched.
 pub trait Mechanism: Sync {
     /// Why something could not be done.
-    type Error;
+    type Error: Send;
 
     /// Gives pages their memory, which a page needs before its access is changed for the first time. In service, too.
     ///
@@ -136,6 +136,10 @@ pub trait Mechanism: Sync {
     /// Something that faults wait for besides points has changed: for those that do not wait in [`crate::Pages::fault`]. In service,
     /// too.
     fn changed(&self) {}
+
+    /// A CPU scan goes on, most likely: a thread that is not in service should call [`crate::Pages::fetch_ahead`] until that returns
+    /// false. In service.
+    fn ahead(&self) {}
 
     /// Runs `run(0)` to `run(jobs - 1)`, in any order, in parallel where that pays. `pages` is how many are copied.
     ///

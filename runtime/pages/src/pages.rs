@@ -3,10 +3,10 @@
 use crate::{
     block::{Block, Part},
     evict::{Evict, LeastRecent},
-    fault::Streams,
     mask::{Mask, PAGES},
     mechanism::Mechanism,
     pool::{Pool, Usage},
+    streams::Streams,
     sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering::Relaxed, lock, wait},
 };
 use std::ops::Range;

@@ -67,8 +67,11 @@ impl Pool {
         let free = s.free.len();
         let short = || Short { lacking: slots - free, generation: s.generation, made: s.made };
         let left = free.checked_sub(slots).ok_or_else(short)?;
-        let taken = s.free.drain(left..).rev().collect();
+        let mut taken: Vec<Slot> = s.free.drain(left..).collect();
         s.peak = s.peak.max(s.made - s.free.len());
+        drop(s);
+        // They may have been given back in any order, and what is a run on both sides is copied at once.
+        taken.sort_unstable();
         Ok(taken)
     }
 

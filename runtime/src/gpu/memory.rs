@@ -5,9 +5,9 @@
 //!
 //! Copies go one of two ways, chosen once ([`Choice`]):
 //!
-//! - *Mapped*: memcpy through a mapping that lasts as long as the chunk. What the host writes there before a submission, the
-//!   submission's shaders see (Vulkan, "Host Write Ordering Guarantees"); what shaders wrote, the host sees once it has waited
-//!   for them, since every submission of launches ends with a barrier to the host.
+//! - *Mapped*: through a mapping that lasts as long as the chunk, see [`super::streaming`]. What the host writes there before a
+//!   submission, the submission's shaders see (Vulkan, "Host Write Ordering Guarantees"); what shaders wrote, the host sees once
+//!   it has waited for them, since every submission of launches ends with a barrier to the host.
 //! - *Staged*: through host memory that the device copies from and to, see [`super::staging`].
 //!
 //! What follows for real devices, from Vulkan's memory properties and not from trying: a card whose whole memory the host can map
@@ -21,6 +21,7 @@ use super::{
     chunk::Chunk,
     device::Device,
     staging::{Direction, Place, Staging},
+    streaming,
 };
 use crate::{
     addr::{DeviceAddr, PAGE},
@@ -74,6 +75,12 @@ pub(crate) struct Part {
     pub slot: u32,
     /// How many pages.
     pub pages: u32,
+}
+
+impl Part {
+    fn bytes(&self) -> usize {
+        self.pages as usize * PAGE
+    }
 }
 
 /// The memory type for chunks, and which directions go through a mapping.
@@ -158,11 +165,12 @@ impl DeviceMemory {
             // SAFETY: the caller's promise; `place` knows every slot that exists.
             return unsafe { staging.copy(Direction::In, parts, &|slot| self.place(slot)) };
         }
+        let all = parts.iter().map(Part::bytes).sum();
         for part in parts {
             let (device, bytes) = self.mapping(part);
             // SAFETY: both sides are valid for as many bytes and nobody else's meanwhile (the caller); they do not overlap:
             // one is the heap, the other device memory.
-            unsafe { device.copy_from_nonoverlapping(part.host, bytes) };
+            unsafe { streaming::copy(part.host, device, bytes, all) };
         }
         Ok(())
     }
@@ -182,10 +190,11 @@ impl DeviceMemory {
             // SAFETY: the caller's promise; `place` knows every slot that exists.
             return unsafe { staging.copy(Direction::Out, parts, &|slot| self.place(slot)) };
         }
+        let all = parts.iter().map(Part::bytes).sum();
         for part in parts {
             let (device, bytes) = self.mapping(part);
             // SAFETY: as in `copy_in`.
-            unsafe { part.host.copy_from_nonoverlapping(device, bytes) };
+            unsafe { streaming::copy(device, part.host, bytes, all) };
         }
         Ok(())
     }
@@ -193,7 +202,7 @@ impl DeviceMemory {
     /// The part's device side, mapped, and its length in bytes.
     fn mapping(&self, part: &Part) -> (NonNull<u8>, usize) {
         let (chunk, offset) = self.find(part.slot);
-        let bytes = part.pages as usize * PAGE;
+        let bytes = part.bytes();
         debug_assert!(offset + bytes <= CHUNK, "{part:?} lies in two chunks");
         let start = chunk.mapped.expect("chunks are mapped where a copy goes that way");
         // SAFETY: the offset is inside the chunk.

@@ -30,6 +30,7 @@ mod queues;
 mod reaper;
 mod select;
 mod staging;
+mod streaming;
 mod submit;
 mod table;
 mod timeline;

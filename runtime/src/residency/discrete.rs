@@ -12,7 +12,7 @@ use super::{
     mover::Mover,
     record::Event,
     translation::{table_cost, table_lowering},
-    waiting::{Lot, Parked, Points},
+    waiting::{Bell, Lot, Parked, Points},
 };
 use crate::{
     addr::{BLOCK, PAGE},
@@ -87,6 +87,7 @@ impl Discrete {
             queue,
             points: Points::default(),
             lot: Lot::default(),
+            bell: Bell::default(),
             user: views.user,
             runtime: views.runtime,
             hunt,
@@ -101,6 +102,8 @@ impl Discrete {
         discrete.threads.push(threads::start("vksvm-points", move || points.wait_for_points())?);
         let parked = server.clone();
         discrete.threads.push(threads::start("vksvm-parked", move || parked.serve_parked())?);
+        let ahead = server.clone();
+        discrete.threads.push(threads::start("vksvm-ahead", move || ahead.fetch_ahead())?);
         discrete.service = Some(Service::start(&access, server)?);
         Ok(discrete)
     }
@@ -203,6 +206,7 @@ impl Drop for Discrete {
         let mover = self.server.pages.mechanism();
         mover.points.stop();
         mover.lot.stop();
+        mover.bell.stop();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -225,6 +229,10 @@ impl Server {
 
     fn serve_parked(&self) {
         self.pages.mechanism().lot.run(|Parked { page, write }| self.try_serve(page, write));
+    }
+
+    fn fetch_ahead(&self) {
+        self.pages.mechanism().bell.run(|| while self.pages.fetch_ahead() {});
     }
 
     /// Whether a touch was served; else what it waits for was set going.

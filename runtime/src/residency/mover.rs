@@ -9,7 +9,7 @@
 use super::{
     Imports, Record,
     record::Event,
-    waiting::{Lot, Points},
+    waiting::{Bell, Lot, Points},
 };
 use crate::{
     addr::{PAGE, Span},
@@ -51,6 +51,7 @@ pub(super) struct Mover {
     pub access: Arc<Access>,
     pub points: Points,
     pub lot: Lot,
+    pub bell: Bell,
     /// The heap's unified addresses.
     pub user: Span,
     /// Where the runtime view starts.
@@ -205,6 +206,10 @@ impl Mechanism for Mover {
 
     fn changed(&self) {
         self.lot.kick();
+    }
+
+    fn ahead(&self) {
+        self.bell.ring();
     }
 
     fn each(&self, jobs: usize, pages: usize, run: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Faults that cannot be served at once: threads that wait for launches in signal handlers, and faults that are parked.
 //!
 //! A signal handler must not call Vulkan, and the service thread must not wait. Both hand what they wait for over, to memory that
-//! exists already, and threads of ours do the rest: one waits for launches ([`Points`]), one serves what was parked ([`Lot`]).
+//! exists already, and threads of ours do the rest: one waits for launches ([`Points`]), one serves what was parked ([`Lot`]),
+//! and one fetches what a scan will touch next ([`Bell`]).
 
 use std::sync::{
     Condvar, Mutex, MutexGuard, PoisonError,
@@ -70,6 +71,48 @@ impl Points {
             // Whoever has looked already waits by now, or holds the lock until it does.
             drop(lock(&self.state));
             self.ended.notify_all();
+        }
+    }
+
+    pub fn stop(&self) {
+        lock(&self.state).stop = true;
+        self.work.notify_one();
+    }
+}
+
+/// Wakes a thread that does something when there is something to do.
+#[derive(Default)]
+pub(super) struct Bell {
+    state: Mutex<Rung>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct Rung {
+    rung: bool,
+    stop: bool,
+}
+
+impl Bell {
+    /// In service.
+    pub fn ring(&self) {
+        lock(&self.state).rung = true;
+        self.work.notify_one();
+    }
+
+    /// The thread: does it once after each time that somebody rang, or after several.
+    pub fn run(&self, work: impl Fn()) {
+        loop {
+            let mut state = lock(&self.state);
+            while !state.stop && !state.rung {
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.stop {
+                return;
+            }
+            state.rung = false;
+            drop(state);
+            work();
         }
     }
 

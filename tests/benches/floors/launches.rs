@@ -16,8 +16,10 @@ use gpu_allocator::MemoryLocation;
 use std::time::{Duration, Instant};
 use vksvm_tests::bare::{Buffer, Commands, Device, Kernel, Recording};
 
-const ONCE: &[u8] = include_bytes!("../../kernels/bench_once.spv");
-const INCREMENT: &[u8] = include_bytes!("../../kernels/bench_increment.spv");
+/// The smallest kernel whose result can be checked.
+pub const ONCE: &[u8] = include_bytes!("../../kernels/bench_once.spv");
+/// Adds one to each element.
+pub const INCREMENT: &[u8] = include_bytes!("../../kernels/bench_increment.spv");
 
 /// Launches in a round of `launch_throughput`.
 const LAUNCHES: u32 = 1000;
@@ -27,21 +29,29 @@ const GROUP: u32 = 64;
 const ELEMENTS: u32 = 256;
 const LOCAL: u32 = 64;
 
+/// The arguments of [`ONCE`].
 #[derive(vksvm::KernelArgs)]
-struct Once<'a> {
+pub struct Once<'a> {
+    /// Read.
     #[len(1u32)]
-    x: vksvm::In<'a, f32>,
+    pub x: vksvm::In<'a, f32>,
+    /// Becomes `a * x + n`.
     #[len(1u32)]
-    y: vksvm::InOut<'a, f32>,
-    n: u32,
-    a: f32,
+    pub y: vksvm::InOut<'a, f32>,
+    /// Added.
+    pub n: u32,
+    /// The factor.
+    pub a: f32,
 }
 
+/// The arguments of [`INCREMENT`].
 #[derive(vksvm::KernelArgs)]
-struct Increment<'a> {
+pub struct Increment<'a> {
+    /// Updated.
     #[len(n)]
-    y: vksvm::InOut<'a, u32>,
-    n: u32,
+    pub y: vksvm::InOut<'a, u32>,
+    /// Elements.
+    pub n: u32,
 }
 
 /// What [`Once`] looks like to the shader.
@@ -57,10 +67,17 @@ struct BareOnceArguments {
 /// What [`Increment`] looks like to the shader, with the tail padding that `Pod` wants spelt out.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct BareIncrementArguments {
+pub struct BareIncrementArguments {
     y: u64,
     n: u32,
     _tail: u32,
+}
+
+impl BareIncrementArguments {
+    /// For the first `n` elements of `y`.
+    pub fn new(y: &Buffer<'_>, n: u32) -> Self {
+        BareIncrementArguments { y: y.address(), n, _tail: 0 }
+    }
 }
 
 /// Launch and wait for a kernel that does next to nothing, with four arguments.
@@ -203,7 +220,7 @@ impl<'d> BareIncrement<'d> {
 
     fn round(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        let arguments = BareIncrementArguments { y: self.y.address(), n: ELEMENTS, _tail: 0 };
+        let arguments = BareIncrementArguments::new(&self.y, ELEMENTS);
         let (kernel, mut left, mut last) = (&self.kernel, LAUNCHES, 0);
         for commands in &mut self.groups {
             let launches = left.min(GROUP);

@@ -4,9 +4,11 @@
 //! rounds, and every benchmark checks what it computed. `cargo xtask bench` runs this program.
 
 mod allocations;
+mod discrete;
 mod launches;
 mod lower_speed;
 mod measure;
+mod pages;
 mod report;
 mod roundtrip;
 mod saxpy;
@@ -72,6 +74,16 @@ const BENCHMARKS: &[Benchmark] = &[
     translate::TABLE,
     translate::OFFSET,
     lower_speed::LOWER_SPEED,
+    discrete::DISCRETE,
+    discrete::LARGE_HEAP,
+    pages::USERFAULTFD,
+    pages::SIGBUS,
+    pages::SIGNAL,
+    pages::SCAN,
+    pages::SCAN_SIGBUS,
+    pages::SCAN_SIGNAL,
+    pages::H2D,
+    pages::D2H,
 ];
 
 fn main() -> Result<()> {

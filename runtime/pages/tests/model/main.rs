@@ -18,6 +18,8 @@ enum Act {
     Read(usize),
     /// The CPU writes its word.
     Write(usize, u32),
+    /// The CPU reads all pages from one on, in order; what is fetched ahead comes after every so many of them.
+    Scan(usize, usize),
     /// A launch reads the first pages and writes the others: their device's words.
     Launch(Vec<(usize, usize, bool)>),
     /// The device ends a launch.
@@ -37,6 +39,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (0..PAGES).prop_map(Act::Read),
         6 => (0..PAGES, any::<u32>()).prop_map(|(page, value)| Act::Write(page, value)),
+        2 => (0..PAGES, 1..20usize).prop_map(|(page, every)| Act::Scan(page, every)),
         8 => prop::collection::vec(run, 1..4).prop_map(Act::Launch),
         4 => Just(Act::Step),
         1 => (0..PAGES, 1..40usize).prop_map(|(page, pages)| Act::Free(page, pages)),
@@ -65,6 +68,12 @@ fn run(acts: &[Act], options: Options, expose: bool) {
         match act {
             Act::Read(page) => touch(&pages, *page, None),
             Act::Write(page, value) => touch(&pages, *page, Some(*value)),
+            Act::Scan(first, every) => (*first..PAGES).for_each(|page| {
+                touch(&pages, page, None);
+                if page % every == 0 {
+                    pages.fetch_ahead();
+                }
+            }),
             Act::Launch(runs) => launch(&pages, runs),
             Act::Step => fake.step(),
             Act::Free(page, count) => {
