@@ -41,6 +41,8 @@ const SECONDS: &str = "VKSVM_TEST_SECONDS";
 
 /// Batches that a mode has at least, however slow the machine: in fewer, something need not have happened.
 const LEAST: u64 = 150;
+/// Batches after which everything that may happen has happened.
+const MANY: u64 = 1000;
 
 /// What the process says at its end, before its figures.
 const DONE: &str = "no difference";
@@ -168,7 +170,10 @@ fn must_have_happened(mode: &Mode, sums: &BTreeMap<&'static str, u64>, record: &
         assert_eq!(sums[name] > 0, mode.is_discrete(), "{}: {name} is {}", mode.name, sums[name]);
     }
     let in_place = mode.is_discrete() && mode.in_place;
-    assert_eq!(sums["in_place_pages"] > 0, in_place, "{}: in_place_pages is {}", mode.name, sums["in_place_pages"]);
+    // It takes a launch that wants more than others leave idle, of which a run of few lives, each with a budget by chance, may have none.
+    let certain = !in_place || record.of("batch") >= MANY;
+    let pages = sums["in_place_pages"];
+    assert!(!certain || (pages > 0) == in_place, "{}: in_place_pages is {pages}", mode.name);
     let must = [
         "batch",
         "mix",
