@@ -39,19 +39,20 @@ const UNIFIED: &[Setting] = &[Setting {
 const TABLE: &[Setting] = &[Setting { name: "table", translation: "table", ..UNIFIED[0] }];
 
 /// Workloads whose pages move: with each way to serve faults, with a budget that some do not fit into, and with nothing left to
-/// be used in place.
+/// be used in place. None of them has launches that take each other's place; the device tests have.
 const DISCRETE: &[Setting] = &[
-    moving("userfaultfd", "userfaultfd", SMALL, SOME),
-    moving("sigbus", "sigbus", SMALL, SOME),
-    moving("signal", "signal", SMALL, SOME),
-    moving("userfaultfd-moved", "userfaultfd", MOVED, EVICTED),
-    moving("sigbus-moved", "sigbus", MOVED, EVICTED),
-    moving("signal-moved", "signal", MOVED, EVICTED),
+    moving("userfaultfd", "userfaultfd", LARGE, IN_PLACE),
+    moving("sigbus", "sigbus", SMALL, MOVED),
+    moving("signal", "signal", SMALL, MOVED),
+    moving("userfaultfd-moved", "userfaultfd", ONLY_MOVED, MOVED),
+    moving("sigbus-moved", "sigbus", ONLY_MOVED, MOVED),
+    moving("signal-moved", "signal", ONLY_MOVED, MOVED),
 ];
+const LARGE: &[&str] = &["--device-budget", "2MiB"];
 const SMALL: &[&str] = &["--size", "small", "--device-budget", "2MiB"];
-const MOVED: &[&str] = &["--size", "small", "--device-budget", "2MiB", "--in-place", "off"];
-const SOME: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host"];
-const EVICTED: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host", "evictions"];
+const ONLY_MOVED: &[&str] = &["--size", "small", "--device-budget", "2MiB", "--in-place", "off"];
+const MOVED: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host"];
+const IN_PLACE: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host", "in_place_pages"];
 
 const fn moving(
     name: &'static str,
