@@ -20,19 +20,20 @@ use vksvm::{
     seam::{AccessFlags, Command, PipelineStageFlags},
 };
 
+/// Which of the batteries that take minutes are run, `first` or `second`: where the tests run on two drivers, each has its share.
+/// Without it all are.
+const SHARE: &str = "VKSVM_DISCRETE_SHARE";
+
 pub fn tests() -> Vec<Trial> {
-    [
-        laws::tests(),
-        hmm_parity::tests(),
-        input::tests(),
-        stress::tests(),
-        mutants::tests(),
-        failing::tests(),
-        recorded::tests(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let share = std::env::var(SHARE).unwrap_or_default();
+    let mut all = vec![hmm_parity::tests(), input::tests(), recorded::tests()];
+    if share != "second" {
+        all.extend([laws::tests(), failing::tests()]);
+    }
+    if share != "first" {
+        all.extend([stress::tests(), mutants::tests()]);
+    }
+    all.into_iter().flatten().collect()
 }
 
 /// The parts that processes of their own play.
