@@ -15,7 +15,7 @@ use crate::{
 };
 use libtest_mimic::Trial;
 use std::{cell::Cell, env, os::unix::process::ExitStatusExt, thread};
-use vksvm::SvmVec;
+use vksvm::{SvmVec, seam::in_service};
 
 /// The part that a process of its own plays.
 pub const PART: &str = "discrete_quiet";
@@ -28,50 +28,6 @@ pub fn tests() -> Vec<Trial> {
     let mut all = vec![trial(module_path!(), "allocations_are_noticed", allocations_are_noticed)];
     all.extend(in_discrete_modes![service_allocates_nothing]);
     all
-}
-
-/// Whether this thread serves a fault. Where `vksvm::seam` has an `in_service` it is that: a glob in an inner scope comes before what is out here.
-fn serving() -> bool {
-    #[allow(unused_imports, reason = "of use as soon as vksvm::seam has `in_service`")]
-    use vksvm::seam::*;
-    in_service().yes()
-}
-
-fn serving_is_known() -> bool {
-    #[allow(unused_imports, reason = "as above")]
-    use vksvm::seam::*;
-    known(in_service)
-}
-
-/// Hidden by `vksvm::seam::in_service` where that exists.
-#[allow(dead_code, reason = "see above")]
-fn in_service() -> Unknown {
-    Unknown
-}
-
-struct Unknown;
-
-trait Answer {
-    const KNOWN: bool;
-    fn yes(self) -> bool;
-}
-
-impl Answer for Unknown {
-    const KNOWN: bool = false;
-    fn yes(self) -> bool {
-        false
-    }
-}
-
-impl Answer for bool {
-    const KNOWN: bool = true;
-    fn yes(self) -> bool {
-        self
-    }
-}
-
-fn known<A: Answer>(_: fn() -> A) -> bool {
-    A::KNOWN
 }
 
 thread_local! {
@@ -89,7 +45,7 @@ pub fn run() {
         Ok(rig) => rig,
         Err(Ignored(why)) => return println!("{IGNORED} {why}"),
     };
-    forbid(serving);
+    forbid(in_service);
     let mut model = pattern(1, 20 * WORDS);
     let mut v: SvmVec<u32> = rig.svm.vec(model.iter().copied());
     for round in 0..10 {
@@ -132,9 +88,6 @@ fn allocations_are_noticed() {
 }
 
 fn service_allocates_nothing(mode: &'static Mode) -> Result<(), Ignored> {
-    if !serving_is_known() {
-        return Err(Ignored("nothing says yet whether a thread serves a fault: vksvm::seam::in_service".into()));
-    }
     let output = play(PART, &[(MODE, mode.name)]);
     let said = said(&output);
     if output.status.success()
