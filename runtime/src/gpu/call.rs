@@ -161,8 +161,9 @@ mod plan {
             source: vk::AccessFlags,
             target: vk::AccessFlags,
         },
-        /// Between the host's staging memory and one chunk of device memory.
-        Copy {
+        /// Between the host's staging memory and one chunk of device memory. Not named `Copy`: with a second item of
+        /// that name in the crate, rustc calls the trait by its whole path in every message about a missing `Copy`.
+        CopyBuffer {
             to_device: bool,
             regions: usize,
             bytes: u64,

@@ -119,7 +119,7 @@ pub fn opened(mode: &Mode, builder: SvmBuilder) -> Result<Svm, Ignored> {
 /// device copies, too, several threads record at once, and nothing tells which command is in which buffer.
 pub fn ends_with_host_barriers(commands: &[Command]) {
     let access = AccessFlags::HOST_READ | AccessFlags::HOST_WRITE;
-    if commands.iter().any(|command| matches!(command, Command::Copy { .. })) {
+    if commands.iter().any(|command| matches!(command, Command::CopyBuffer { .. })) {
         return;
     }
     let mut buffers = 0;

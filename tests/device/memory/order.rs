@@ -100,7 +100,7 @@ fn submissions_wait_for_what_they_must_see() {
         seen = all.len();
         new
     };
-    let copy = |to_device, regions, pages| Command::Copy { to_device, regions, bytes: pages * PAGE as u64 };
+    let copy = |to_device, regions, pages| Command::CopyBuffer { to_device, regions, bytes: pages * PAGE as u64 };
     let shaders_to_host = Command::Barrier {
         from: PipelineStageFlags::COMPUTE_SHADER,
         to: PipelineStageFlags::HOST,

@@ -122,7 +122,7 @@ impl Lane {
         // inside their chunk, `Rest::cut` keeps pieces inside the lane), and slots are named once.
         unsafe { self.device.raw.cmd_copy_buffer(self.commands, from, to, &self.regions) };
         #[cfg(feature = "seam")]
-        self.device.calls.note(Command::Copy {
+        self.device.calls.note(Command::CopyBuffer {
             to_device: direction == Direction::In,
             regions: self.regions.len(),
             bytes: self.regions.iter().map(|region| region.size).sum(),
