@@ -44,13 +44,16 @@ mod broken;
 mod evict;
 mod fault;
 mod home;
+mod lab;
 mod launch;
 mod mask;
 mod mechanism;
 mod pages;
+mod policy;
 mod pool;
 mod streams;
 mod sync;
+mod trace;
 
 #[cfg(not(feature = "seam"))]
 pub(crate) use broken::Broken;
@@ -58,8 +61,14 @@ pub(crate) use broken::Broken;
 pub use broken::Broken;
 pub use evict::{Candidate, Evict, LeastRecent};
 pub use fault::Busy;
+pub use lab::{Contender, Outcome, Room, replay};
 pub use launch::{Hold, Refused};
 pub use mask::{Mask, PAGES};
 pub use mechanism::{Mechanism, Move, Moves, Slot};
 pub use pages::{Counts, Options, Pages, Want};
+pub use policy::{
+    Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,
+    displace,
+};
 pub use pool::Usage;
+pub use trace::{Encoder, Event, Header, Malformed, Side, Trace, What};
