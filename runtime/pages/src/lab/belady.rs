@@ -60,6 +60,7 @@ pub(super) fn replay(trace: &Trace, room: &Room) -> Outcome {
             What::Free { pages } | What::Discard { pages } => {
                 let gone = pages.clone().filter(|page| residents.remove(*page)).count();
                 out.dropped += gone as u64;
+                out.left += gone as u64;
                 pages.clone().for_each(|page| residents.stale[page] = false);
             }
             // Nothing that is said of pages changes what is best.
@@ -128,6 +129,7 @@ impl Residents {
         }
         let (stale, clean): (Vec<usize>, Vec<usize>) = gone.into_iter().partition(|page| self.stale[*page]);
         out.dropped += clean.len() as u64;
+        out.left += (clean.len() + stale.len()) as u64;
         self.copy_out(&stale, room, out);
         out.misses += missing.len() as u64;
         out.pay_copy(&room.costs, true, missing.len(), runs(&missing));
@@ -152,8 +154,9 @@ impl Residents {
         let copied = self.stale[page];
         self.copy_out(&stale, room, out);
         // What is served along with a write was not written, as far as is known.
-        if write && self.remove(page) && !copied {
-            out.dropped += 1;
+        if write && self.remove(page) {
+            out.left += 1;
+            out.dropped += u64::from(!copied);
         }
     }
 

@@ -16,6 +16,8 @@ const FREE_FOR_MORE: usize = 8;
 
 /// Sees what the machine does, by the numbers of pages: for tests, which know what must never happen.
 pub(super) trait Watch {
+    /// What the machine does from now on it does for this.
+    fn begins(&mut self, _what: &What) {}
     /// A page's content is copied to the device.
     fn copied_in(&mut self, _page: usize) {}
     /// A page's content is copied to the host.
@@ -26,6 +28,8 @@ pub(super) trait Watch {
     fn touched(&mut self, _page: usize, _write: bool) {}
     /// A page gives its place up for others.
     fn displaced(&mut self, _page: usize) {}
+    /// A page's copy in device memory is gone.
+    fn left(&mut self, _page: usize) {}
     /// A page's content is of no use any more.
     fn emptied(&mut self, _page: usize) {}
 }
@@ -71,6 +75,7 @@ impl<'p, W: Watch> Machine<'p, W> {
     }
 
     fn step(&mut self, now: u64, what: &What) {
+        self.watch.begins(what);
         match what {
             What::Launch { signature, wants } => self.launch(*signature, wants, now),
             What::Touch { page, pages, write } => self.touch(*page..page + pages, *write, now),
@@ -261,8 +266,10 @@ impl<'p, W: Watch> Machine<'p, W> {
         let wasted = policy.left(&mut block.notes, pages);
         self.resident -= pages.count();
         self.out.prefetched_wasted += u64::from(wasted);
+        self.out.left += pages.count() as u64;
         self.out.dropped += (pages - copied).count() as u64;
         self.copy_out(number, copied);
+        pages.iter().for_each(|page| self.watch.left(number * PAGES + page));
     }
 
     /// Pages come home and stay with the device.

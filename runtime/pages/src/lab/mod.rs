@@ -7,6 +7,8 @@ mod belady;
 mod machine;
 
 #[cfg(all(test, not(loom)))]
+mod properties;
+#[cfg(all(test, not(loom)))]
 mod synthetic;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -69,9 +71,11 @@ pub struct Outcome {
     pub misses: u64,
     /// Pages copied to the device, for whatever reason.
     pub fetched: u64,
-    /// Pages copied back, for whatever reason.
+    /// Pages copied back, for whatever reason, whether they left the device or not.
     pub written_back: u64,
-    /// Pages that left the device without being copied, since the host had them, or nobody wanted them.
+    /// Pages that left the device.
+    pub left: u64,
+    /// Those of them that were not copied then, since the host had their content, or nobody wanted it.
     pub dropped: u64,
     /// Pages that launches used in place.
     pub in_place: u64,

@@ -82,7 +82,7 @@ impl Costs {
     };
 
     /// An A100 behind PCI Express 4: 24.81 GB/s to the device and 25 GB/s back, as nvbandwidth printed them for one with 80 GB
-    /// (forums.developer.nvidia.com, thread 352186, 2025), whose memory does 2,039 GB/s by its data sheet. `copy_start`: pieces of
+    /// (forums.developer.nvidia.com, thread 352186), whose memory does 2,039 GB/s by its data sheet. `copy_start`: pieces of
     /// 4 KiB that were copied by a call each came to 3.2 GB/s (github.com/zartbot/gfd, its README), that is 1.3 µs a call. The rest
     /// as in [`Costs::PCIE3`]: EMOGI's authors saw the speed in place grow with the link.
     pub const PCIE4: Costs = Costs {
