@@ -19,11 +19,6 @@ use std::{collections::BTreeSet, ops::Range};
 /// No launch uses it again while the device's copy is worth anything.
 const NEVER: u32 = u32::MAX;
 
-/// Launches, in order, with their pages.
-struct Plan {
-    launches: Vec<Uses>,
-}
-
 /// A launch's pages.
 struct Uses {
     /// Page, whether it may be written, and the number of the launch that uses the page next.
@@ -42,18 +37,18 @@ struct Residents {
 /// The fewest pages that can be moved to the device for this program.
 pub(super) fn replay(trace: &Trace, room: &Room) -> Outcome {
     let heap = trace.header.pages;
-    let plan = Plan::of(trace, room.budget);
+    let plan = plan(trace, room.budget);
     let mut out = Outcome::default();
     let mut residents = Residents { next: vec![None; heap], stale: vec![false; heap], order: BTreeSet::new() };
-    let mut launches = (0..).zip(&plan.launches);
+    let mut launches = plan.iter();
     for event in &trace.events {
         match &event.what {
             What::Launch { .. } => {
-                let Some((number, uses)) = launches.next() else { break };
+                let Some(uses) = launches.next() else { break };
                 if uses.pages.len() > room.budget {
                     out.refused += 1;
                 } else {
-                    residents.launch(number, uses, room, &mut out);
+                    residents.launch(uses, room, &mut out);
                 }
             }
             What::Touch { page, pages, write } => residents.touch(*page..page + pages, *write, room, &mut out),
@@ -74,31 +69,31 @@ pub(super) fn replay(trace: &Trace, room: &Room) -> Outcome {
     out
 }
 
-impl Plan {
-    fn of(trace: &Trace, budget: usize) -> Plan {
-        let mut next = vec![NEVER; trace.header.pages];
-        let mut number = trace.events.iter().filter(|event| matches!(event.what, What::Launch { .. })).count();
-        let mut launches = vec![];
-        for event in trace.events.iter().rev() {
-            match &event.what {
-                What::Launch { wants, .. } => {
-                    number -= 1;
-                    let mut pages = pages(wants);
-                    if pages.len() <= budget {
-                        for (page, _, then) in &mut pages {
-                            *then = std::mem::replace(&mut next[*page], number as u32);
-                        }
+/// The launches, in order.
+fn plan(trace: &Trace, budget: usize) -> Vec<Uses> {
+    let mut next = vec![NEVER; trace.header.pages];
+    let mut number = trace.events.iter().filter(|event| matches!(event.what, What::Launch { .. })).count();
+    let mut launches = vec![];
+    for event in trace.events.iter().rev() {
+        match &event.what {
+            What::Launch { wants, .. } => {
+                number -= 1;
+                let mut pages = pages(wants);
+                // One that cannot run uses nothing.
+                if pages.len() <= budget {
+                    for (page, _, then) in &mut pages {
+                        *then = std::mem::replace(&mut next[*page], number as u32);
                     }
-                    launches.push(Uses { pages });
                 }
-                What::Touch { page, write: true, .. } => next[*page] = NEVER,
-                What::Free { pages } | What::Discard { pages } => next[pages.clone()].fill(NEVER),
-                _ => (),
+                launches.push(Uses { pages });
             }
+            What::Touch { page, write: true, .. } => next[*page] = NEVER,
+            What::Free { pages } | What::Discard { pages } => next[pages.clone()].fill(NEVER),
+            _ => (),
         }
-        launches.reverse();
-        Plan { launches }
     }
+    launches.reverse();
+    launches
 }
 
 /// The pages of a launch, each once, and which of them it may write.
@@ -115,15 +110,14 @@ fn runs(pages: &[usize]) -> usize {
 }
 
 impl Residents {
-    fn launch(&mut self, number: u32, uses: &Uses, room: &Room, out: &mut Outcome) {
+    fn launch(&mut self, uses: &Uses, room: &Room, out: &mut Outcome) {
         out.launches += 1;
         let missing: Vec<usize> =
             uses.pages.iter().map(|(page, ..)| *page).filter(|page| self.next[*page].is_none()).collect();
         let mut gone = vec![];
         while self.order.len() + missing.len() > room.budget {
-            // Its own pages are used now, so that they are not the last.
-            let Some((next, page)) = self.order.last().copied().filter(|(next, _)| *next > number) else { break };
-            debug_assert!(next > number);
+            // Never one of its own, which are used now, sooner than any other: that many fit.
+            let Some((_, page)) = self.order.last().copied() else { break };
             self.remove(page);
             gone.push(page);
         }
