@@ -7,17 +7,9 @@ use crate::{
     pages::{Pages, Want, parts},
     policy::{Advice, Advised},
     sync::{Ordering::Relaxed, lock},
+    trace::Side,
 };
 use std::ops::Range;
-
-/// A side that pages can be on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The CPU's memory.
-    Host,
-    /// The device's own memory.
-    Device,
-}
 
 /// One page, as it was at a moment.
 #[derive(Clone, Copy, Debug, PartialEq)]

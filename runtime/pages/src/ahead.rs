@@ -1,7 +1,6 @@
 //! Pages move before anybody uses them: the program has asked for it.
 
 use crate::{
-    advise::Side,
     block::Part,
     home::Content,
     launch::{Purpose, Refused},
@@ -10,6 +9,7 @@ use crate::{
     pages::{Pages, Want, parts},
     policy::Advised,
     sync::{Ordering::Relaxed, lock},
+    trace::Side,
     watch::Cause,
 };
 use std::ops::Range;

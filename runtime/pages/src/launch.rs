@@ -71,6 +71,18 @@ pub(crate) enum Purpose {
 /// Device memory is far from full where it could take so many times what a launch brings.
 const ALONG: usize = 4;
 
+/// How to reserve.
+#[derive(Clone, Copy)]
+struct Try {
+    purpose: Purpose,
+    /// Pages that may be moved.
+    room: usize,
+    /// The device was asked what it has reached.
+    asked: bool,
+    /// Neighbours may come along. Not once slots were lacking: nobody goes for them, or waits.
+    along: bool,
+}
+
 /// How an attempt to reserve went.
 enum Attempt {
     Reserved,
@@ -113,23 +125,27 @@ impl<M: Mechanism> Pages<M> {
     /// Decides about all of it, and takes what that needs, all or nothing.
     pub(crate) fn take(&self, parts: &mut [Part], turn: &Turn, purpose: Purpose) -> Result<(), Refused<M::Error>> {
         // Pages that may be moved: fewer once nothing more can be freed.
-        let (mut room, mut asked) = (usize::MAX, false);
+        let mut attempt = Try { purpose, room: usize::MAX, asked: false, along: purpose == Purpose::Launch };
         loop {
-            match self.reserve(parts, turn, purpose, room, asked) {
+            match self.reserve(parts, turn, attempt) {
                 Attempt::Reserved => return Ok(()),
                 Attempt::Unsure => {
                     // Not under the blocks' locks: asking a device may take the lock under which launches get their points.
                     self.mechanism.poll();
-                    asked = true;
+                    attempt.asked = true;
                 }
                 Attempt::Moving(block, pages) => self.cells[block].steady(pages),
                 Attempt::Pinned(pages) => return Err(Refused::Pinned { pages }),
-                Attempt::Short(short) => room = self.make_room(parts, turn, purpose, short, room)?,
+                Attempt::Short(short) => {
+                    attempt.along = false;
+                    attempt.room = self.make_room(parts, turn, attempt, short)?;
+                }
             }
         }
     }
 
-    fn reserve(&self, parts: &mut [Part], turn: &Turn, purpose: Purpose, room: usize, asked: bool) -> Attempt {
+    fn reserve(&self, parts: &mut [Part], turn: &Turn, attempt: Try) -> Attempt {
+        let Try { purpose, room, asked, along } = attempt;
         let mut blocks: Vec<MutexGuard<'_, Block>> = parts.iter().map(|part| lock(&self.cells[part.block].state)).collect();
         let moving = |(part, block): (&Part, &MutexGuard<'_, Block>)| {
             let pages = block.moving & part.all;
@@ -166,7 +182,9 @@ impl<M: Mechanism> Pages<M> {
         if room < usize::MAX {
             share_room(parts, room);
         }
-        self.bring_along(parts, &blocks, purpose, reached);
+        if along {
+            self.bring_along(parts, &blocks, reached);
+        }
         let incoming = parts.iter().map(|part| part.incoming.count()).sum();
         let mut slots = match self.pool.take(incoming) {
             Ok(slots) => slots.into_iter(),
@@ -198,9 +216,9 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Where device memory is far from full: what lies between the pages that a launch uses comes along.
-    fn bring_along(&self, parts: &mut [Part], blocks: &[MutexGuard<'_, Block>], purpose: Purpose, reached: u64) {
+    fn bring_along(&self, parts: &mut [Part], blocks: &[MutexGuard<'_, Block>], reached: u64) {
         let incoming = parts.iter().map(|part| part.incoming.count()).sum::<usize>();
-        if purpose != Purpose::Launch || incoming == 0 || self.pool.left() < ALONG * incoming {
+        if incoming == 0 || self.pool.left() < ALONG * incoming {
             return;
         }
         for (part, block) in parts.iter_mut().zip(blocks).filter(|(part, _)| !part.incoming.is_empty()) {
@@ -218,10 +236,10 @@ impl<M: Mechanism> Pages<M> {
         &self,
         parts: &[Part],
         turn: &Turn,
-        purpose: Purpose,
+        attempt: Try,
         short: Short,
-        room: usize,
     ) -> Result<usize, Refused<M::Error>> {
+        let Try { purpose, room, .. } = attempt;
         // What cannot be had is done without, unless it cannot be done without.
         let denied = match self.pool.grow(short, || self.mechanism.grow()) {
             Ok(true) => return Ok(room),

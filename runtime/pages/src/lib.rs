@@ -47,27 +47,35 @@ mod clean;
 mod counts;
 mod fault;
 mod home;
+mod lab;
 mod launch;
 mod mask;
 mod mechanism;
 mod pages;
-pub mod policy;
+mod policy;
 mod pool;
 mod streams;
 mod sync;
+mod trace;
 mod watch;
 
 #[cfg(not(feature = "seam"))]
 pub(crate) use broken::Broken;
 #[cfg(feature = "seam")]
 pub use broken::Broken;
-pub use advise::{Side, Snapshot};
+pub use advise::Snapshot;
 pub use ahead::{Moved, Unpinnable};
 pub use fault::Busy;
+pub use lab::{Contender, Outcome, Room, replay};
 pub use launch::{Hold, Refused};
 pub use mask::{Mask, PAGES};
 pub use mechanism::{Mechanism, Move, Moves, Slot};
 pub use counts::{ByCause, Counts};
 pub use pages::{Options, Pages, Want};
+pub use policy::{
+    Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,
+    displace,
+};
 pub use pool::Usage;
+pub use trace::{Encoder, Event, Header, Malformed, Side, Trace, What};
 pub use watch::{Cause, Happening};

@@ -2,10 +2,12 @@
 
 use super::{Location, Region};
 use crate::{GpuStruct, Result, Svm, SvmBox, SvmVec};
-use vksvm_pages::policy::Advised as Said;
+use vksvm_pages::Advised as Said;
 
 /// How soon launches use memory again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Temperature {
     /// By most launches.
     Hot,

@@ -25,7 +25,7 @@ use crate::{
     residency::Residency,
 };
 use std::ops::Range;
-use vksvm_pages::policy::Advised as Said;
+use vksvm_pages::Advised as Said;
 
 /// A side that memory can be on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use crate::{
     gpu::{Device, DeviceMemory},
 };
 use std::sync::Arc;
-use vksvm_pages::policy::{self, Auto, Costs, Lru};
+use vksvm_pages::{Auto, Costs, Lru};
 
 /// The policy that was asked for, and what a program is told of it.
 ///
@@ -17,7 +17,7 @@ pub(super) fn policy(
     config: &Config,
     device: &Arc<Device>,
     memory: &DeviceMemory,
-) -> Result<(Box<dyn policy::Policy>, String)> {
+) -> Result<(Box<dyn vksvm_pages::Policy>, String)> {
     if config.policy.clone()? == Policy::Lru {
         let why = "policy lru: launches have all that they use moved, what was not used for the longest time goes";
         return Ok((Box::new(Lru::default()), why.into()));

@@ -33,8 +33,7 @@ use std::{
     thread::JoinHandle,
 };
 use vksvm_pages::{
-    Busy, Hold, Mechanism, Moved, Options, Pages, Refused, Side, Snapshot, Unpinnable, Want,
-    policy::{Advised, Policy},
+    Advised, Busy, Hold, Mechanism, Moved, Options, Pages, Policy, Refused, Side, Snapshot, Unpinnable, Want,
 };
 
 /// The heap's pages, on both sides.

@@ -14,7 +14,7 @@ use std::{
     ops::Range,
     sync::atomic::{AtomicU32 as StdU32, AtomicUsize as StdUsize},
 };
-use vksvm_pages::{Busy, Mechanism, Move, Options, PAGES, Pages, Refused, Slot, Want, policy::Lru};
+use vksvm_pages::{Busy, Lru, Mechanism, Move, Options, PAGES, Pages, Refused, Slot, Want};
 
 /// The heap of every model: two blocks.
 pub const HEAP: usize = 2 * PAGES;

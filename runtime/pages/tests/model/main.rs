@@ -7,8 +7,7 @@ use fake::{Failing, Fake};
 use proptest::prelude::*;
 use std::ops::Range;
 use vksvm_pages::{
-    Options, Pages, Refused, Side, Unpinnable, Want,
-    policy::{Advised, Auto, Costs, Lru, Policy},
+    Advised, Auto, Costs, Lru, Options, Pages, Policy, Refused, Side, Unpinnable, Want,
 };
 
 /// Pages in the heap: three blocks, the last one not whole.
