@@ -14,7 +14,7 @@ use crate::mask::Mask;
 const PRIOR: f32 = 1.0;
 const PRIOR_INTERVAL: f32 = 16.0;
 
-/// What hints make of a distance that is told by a rate: hot pages are that much nearer, cold ones that much further away.
+/// What hints make of a distance that no order tells: hot pages are that much nearer, cold ones that much further away.
 const HINTED: f32 = 4.0;
 
 /// Pages that were prefetched and not used yet will be used so soon, in launches. That is what a prefetch says.

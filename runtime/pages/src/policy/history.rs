@@ -1,6 +1,6 @@
 //! The order of launches: programs go round in loops, so what came after a launch will most likely come after it again.
 //!
-//! A launch is told by its signature. The history finds the last launch that came in the same way, after the same one, and from
+//! A launch is told by its signature. The history finds an earlier launch that came in the same way, after the same one, and from
 //! then on walks along: as long as each launch is the one that followed then, the past is taken to tell the future. The first
 //! surprise makes it look anew. Walking along finds the length of a program's round by itself, even where single launches repeat
 //! within it, since a wrong guess does not last for a round.
