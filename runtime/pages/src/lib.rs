@@ -68,7 +68,7 @@ pub use mechanism::{Mechanism, Move, Moves, Slot};
 pub use pages::{Counts, Options, Pages, Want};
 pub use policy::{
     Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,
-    displace,
+    displace, leaving,
 };
 pub use pool::Usage;
 pub use trace::{Encoder, Event, Header, Malformed, Side, Trace, What};
