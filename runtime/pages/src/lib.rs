@@ -74,7 +74,7 @@ pub use counts::{ByCause, Counts};
 pub use pages::{Options, Pages, Want};
 pub use policy::{
     Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,
-    displace,
+    displace, leaving,
 };
 pub use pool::Usage;
 pub use trace::{Encoder, Event, Header, Malformed, Side, Trace, What};

@@ -5,7 +5,7 @@ use crate::{
     block::Part,
     mask::{Mask, PAGES},
     pages::{Want, parts},
-    policy::{Newcomer, Notes, Placing, Policy, Resident, Turn, displace},
+    policy::{Newcomer, Notes, Placing, Policy, Resident, Turn, displace, leaving},
     trace::{Side, Trace, What},
 };
 use std::{collections::BTreeMap, ops::Range};
@@ -158,8 +158,8 @@ impl<'p, W: Watch> Machine<'p, W> {
             return None;
         }
         let displaced = displace(newcomers, &mut residents, free);
-        for number in displaced.go {
-            let idle = self.idle(number, parts);
+        for (number, pages) in displaced.go {
+            let idle = leaving(self.idle(number, parts), pages);
             idle.iter().for_each(|page| self.watch.displaced(number * PAGES + page));
             self.leave(number, idle, true);
         }

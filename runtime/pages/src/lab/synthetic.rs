@@ -132,6 +132,25 @@ pub(super) fn hot_cold(periods: usize) -> Trace {
     p.trace()
 }
 
+/// Ranks are made of ranks over a graph's edges, part by part: all of the old ones are read by each part, which makes some of the
+/// new.
+pub(super) fn ranks(periods: usize) -> Trace {
+    let mut p = Program::default();
+    let vectors = [p.allocate(32), p.allocate(32)];
+    let degrees = p.allocate(32);
+    let edges: Vec<_> = (0..16).map(|_| (p.allocate(32), p.allocate(3))).collect();
+    let loose = p.allocate(1);
+    for period in 0..periods {
+        let (now, next) = (&vectors[period % 2], &vectors[(period + 1) % 2]);
+        for (i, (source, row)) in edges.iter().enumerate() {
+            let reads = [source.clone(), row.clone(), part(&degrees, 16, i), now.clone()];
+            p.launch(1, &reads, &[part(next, 16, i), loose.clone()]);
+        }
+        p.cpu(loose.clone(), false);
+    }
+    p.trace()
+}
+
 /// Points in parts, a few centres that the CPU computes anew each time from what the launches say of each point.
 pub(super) fn clusters(periods: usize) -> Trace {
     let mut p = Program::default();

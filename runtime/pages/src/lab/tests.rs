@@ -1,10 +1,17 @@
 //! How good the policies are, on programs of which it is known how good they could be.
 
 use super::{synthetic::*, *};
+use crate::What;
+use std::collections::BTreeSet;
 
-/// A program's outcomes by contender, where device memory holds one part in `part` of what it works on.
+/// A program's outcomes by contender, where device memory holds one part in `part` of what its launches use.
 fn outcomes(trace: &Trace, part: usize, in_place: bool) -> [Outcome; 3] {
-    let room = Room { budget: trace.header.pages / part, in_place, costs: Costs::PCIE4 };
+    let wants = trace.events.iter().filter_map(|event| match &event.what {
+        What::Launch { wants, .. } => Some(wants.iter()),
+        _ => None,
+    });
+    let pages: BTreeSet<usize> = wants.flatten().flat_map(|want| want.pages.clone()).collect();
+    let room = Room { budget: pages.len() / part, in_place, costs: Costs::PCIE4 };
     Contender::ALL.map(|contender| replay(trace, contender, &room))
 }
 
@@ -14,9 +21,13 @@ fn over(a: u64, b: u64) -> f64 {
 
 #[test]
 fn loops_come_close_to_the_optimum() {
-    for (name, trace) in
-        [("scan", scan(10)), ("ping_pong", ping_pong(16)), ("hot_cold", hot_cold(10)), ("clusters", clusters(10))]
-    {
+    for (name, trace) in [
+        ("scan", scan(10)),
+        ("ping_pong", ping_pong(16)),
+        ("hot_cold", hot_cold(10)),
+        ("ranks", ranks(20)),
+        ("clusters", clusters(10)),
+    ] {
         for part in [2, 4] {
             let [lru, auto, best] = outcomes(&trace, part, false);
             assert_eq!([lru.refused, auto.refused, best.refused], [0; 3], "{name}");
@@ -47,8 +58,8 @@ fn what_has_no_order_is_told_by_its_rate() {
 fn a_change_is_noticed() {
     for part in [2, 4] {
         let [lru, auto, best] = outcomes(&phases(9), part, false);
-        assert!(over(auto.fetched, best.fetched) <= 1.35, "1/{part}: {auto:?} {best:?}");
-        assert!(over(auto.fetched, lru.fetched) < 1.15, "1/{part}");
+        assert!(over(auto.fetched, best.fetched) <= 1.15, "1/{part}: {auto:?} {best:?}");
+        assert!(auto.fetched < lru.fetched, "1/{part}");
     }
 }
 

@@ -1,6 +1,12 @@
 //! The policy that learns.
 
-use super::{Notes, Placing, Policy, Turn, costs::Costs, density, history::History, place};
+use super::{
+    Notes, Placing, Policy, Turn,
+    costs::Costs,
+    density,
+    history::{History, Order},
+    place,
+};
 use crate::mask::Mask;
 
 /// Uses that are taken for granted of a block whose next use is told by its rate alone, and launches between them. A block that was
@@ -8,7 +14,7 @@ use crate::mask::Mask;
 const PRIOR: f32 = 1.0;
 const PRIOR_INTERVAL: f32 = 16.0;
 
-/// What hints make of a distance that is told by a rate: hot pages are that much nearer, cold ones that much further away.
+/// What hints make of a distance that no order tells: hot pages are that much nearer, cold ones that much further away.
 const HINTED: f32 = 4.0;
 
 /// Pages that were prefetched and not used yet will be used so soon, in launches. That is what a prefetch says.
@@ -58,11 +64,13 @@ impl Policy for Auto {
     }
 
     fn distance(&self, turn: &Turn, notes: &Notes) -> f32 {
-        let distance = match (turn.lag, notes.uses.age(0, turn.number)) {
+        let distance = match (turn.order, notes.uses.age(0, turn.number)) {
             (_, None) => f32::INFINITY,
             // What the last round did not use comes after all that it did, the longer ago the later.
-            (Some(lag), Some(age)) => notes.uses.repeats(turn.number, lag).unwrap_or((lag + age) as f32),
-            (None, Some(_)) => by_rate(turn, notes),
+            (Order::Repeats(lag), Some(age)) => notes.uses.repeats(turn.number, lag).unwrap_or((lag + age) as f32),
+            // How often something was used before tells nothing now, only whether it is used still.
+            (Order::New, Some(age)) => hinted(age as f32 + 1.0, notes),
+            (Order::Random, Some(_)) => hinted(by_rate(turn, notes), notes),
         };
         if notes.unused().is_empty() { distance } else { distance.min(PREFETCHED) }
     }
@@ -89,9 +97,13 @@ impl Policy for Auto {
     }
 }
 
-/// The distance where the order of launches tells nothing.
+/// The distance by how often the block was used.
 fn by_rate(turn: &Turn, notes: &Notes) -> f32 {
-    let Some(interval) = notes.uses.interval(turn.number, PRIOR, PRIOR_INTERVAL) else { return f32::INFINITY };
+    notes.uses.interval(turn.number, PRIOR, PRIOR_INTERVAL).unwrap_or(f32::INFINITY)
+}
+
+/// A guess, with what the program says taken into account.
+fn hinted(interval: f32, notes: &Notes) -> f32 {
     let a = &notes.advice;
     if !(a.hot | a.prefers_device).is_empty() {
         interval / HINTED
@@ -105,6 +117,7 @@ fn by_rate(turn: &Turn, notes: &Notes) -> f32 {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::lab::Random;
 
     /// A program of launches of which each uses some blocks.
     struct World {
@@ -151,18 +164,31 @@ mod tests {
     #[test]
     fn without_order_rates_tell() {
         let mut world = World::new(3);
-        // No two stretches are alike: how often block 0 comes between two uses of block 1 grows.
-        for i in 0..30 {
-            (0..i % 7 + 3).for_each(|j| world.launch(1000 * i + j, &[0]));
-            world.launch(7, &[1]);
+        let mut random = Random(5);
+        // Block 0 is used by most launches, block 1 by some, block 2 by few, in any order.
+        for _ in 0..300 {
+            let block = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2][random.below(14) as usize];
+            world.launch(random.below(3) + 10 * block + 1, &[block as usize]);
         }
-        world.launch(1_000_000, &[2]);
+        // Which of them came last says nothing.
+        world.launch(21, &[2]);
+        assert_eq!(world.turn.order, Order::Random);
         let d = world.distances();
         assert!(d[0] < d[1] && d[1] < d[2], "{d:?}");
         world.notes[1].advice.hot = Mask::page(0);
         assert!(world.distances()[1] < d[1]);
         world.notes[0].advice.cold = Mask::ALL;
         assert!(world.distances()[0] > d[0]);
+    }
+
+    #[test]
+    fn in_a_new_phase_what_was_used_last_stays() {
+        let mut world = World::new(3);
+        (0..90).for_each(|i| world.launch(i % 9 + 1, &[0]));
+        (0..6).for_each(|i| world.launch(i + 100, &[1]));
+        assert_eq!(world.turn.order, Order::New);
+        let d = world.distances();
+        assert!(d[1] < d[0], "however often the other one was used: {d:?}");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Belady's optimum drops what is used last, and where a newcomer is the one that is used last it is better not to take it in: it
 //! is used in place once. What is known of the future is a guess, so a newcomer must be needed clearly sooner than what it
 //! displaces, or the two would take turns in displacing each other.
+//!
+//! Blocks go in order, and of the last one only as many pages as are needed: a slot is a page, so nothing is gained by making
+//! others go.
 
 use crate::mask::Mask;
 
@@ -36,38 +39,49 @@ pub struct Resident {
 pub struct Displaced {
     /// Of each newcomer, in the order given, the pages that come. Fewer than its `moves` where there is no room for all of them.
     pub incoming: Vec<Mask>,
-    /// The blocks that go, all of their pages that can, in this order.
-    pub go: Vec<usize>,
+    /// The blocks that go, in this order, and how many of their pages: see [`leaving`].
+    pub go: Vec<(usize, usize)>,
 }
 
-/// Shares `free` slots, and those of the residents, out among the newcomers. Whole blocks go, the one that is used last first. Puts
-/// the residents in that order.
+/// Shares `free` slots, and those of the residents, out among the newcomers. Blocks go, the one that is used last first. Puts the
+/// residents in that order.
 pub fn displace(newcomers: &[Newcomer], residents: &mut [Resident], free: usize) -> Displaced {
     residents.sort_by(|a, b| b.distance.total_cmp(&a.distance).then(a.block.cmp(&b.block)));
     let mut order: Vec<usize> = (0..newcomers.len()).collect();
     // The sooner, the better; of equals the first, since a launch's blocks are alike and neighbours are copied at once.
     order.sort_by(|a, b| newcomers[*a].distance.total_cmp(&newcomers[*b].distance));
     let mut result = Displaced { incoming: vec![Mask::NONE; newcomers.len()], go: vec![] };
-    let (mut free, mut left) = (free, residents.iter());
+    // The resident whose turn it is to go, and how many of its pages do so already.
+    let (mut free, mut at, mut gone) = (free, 0, 0);
     for must in [true, false] {
-        for at in &order {
-            let newcomer = &newcomers[*at];
-            let pages = if must { newcomer.moves } else { newcomer.if_room - newcomer.moves };
-            let later = |resident: &&Resident| must || resident.distance > CLEARLY * newcomer.distance;
+        for newcomer in &order {
+            let n = &newcomers[*newcomer];
+            let pages = if must { n.moves } else { n.if_room - n.moves };
+            let later = |resident: &&Resident| must || resident.distance > CLEARLY * n.distance;
             while free < pages.count() {
-                let Some(resident) = left.as_slice().first().filter(later) else { break };
-                left.next();
-                if resident.pages > 0 {
-                    result.go.push(resident.block);
-                    free += resident.pages;
+                let Some(resident) = residents.get(at).filter(later) else { break };
+                let goes = (pages.count() - free).min(resident.pages - gone);
+                match result.go.last_mut() {
+                    Some((block, pages)) if *block == resident.block => *pages += goes,
+                    _ => result.go.push((resident.block, goes)),
+                }
+                (free, gone) = (free + goes, gone + goes);
+                if gone == resident.pages {
+                    (at, gone) = (at + 1, 0);
                 }
             }
             let come = pages - pages.after(free);
             free -= come.count();
-            result.incoming[*at] |= come;
+            result.incoming[*newcomer] |= come;
         }
     }
     result
+}
+
+/// The pages that go if only so many of those of a block that could need to: the last ones, since most programs go through their
+/// data from the front, and come to these last.
+pub fn leaving(pages: Mask, many: usize) -> Mask {
+    pages.after(pages.count().saturating_sub(many))
 }
 
 #[cfg(all(test, not(loom)))]
@@ -87,7 +101,7 @@ mod tests {
     fn what_is_used_last_goes_for_what_is_used_sooner() {
         let mut residents = [resident(1, 3.0, 8), resident(2, 50.0, 8), resident(3, 20.0, 8)];
         let out = displace(&[newcomer(10.0, 0, 12)], &mut residents, 2);
-        assert_eq!(out, Displaced { incoming: vec![Mask::range(0..12)], go: vec![2, 3] });
+        assert_eq!(out, Displaced { incoming: vec![Mask::range(0..12)], go: vec![(2, 8), (3, 2)] });
         // Once round a loop: everything else is used before it is.
         let out = displace(&[newcomer(60.0, 0, 12)], &mut residents, 2);
         assert_eq!(out, Displaced { incoming: vec![Mask::range(0..2)], go: vec![] }, "only what there is room for");
@@ -96,11 +110,18 @@ mod tests {
     }
 
     #[test]
+    fn the_last_pages_of_a_block_go() {
+        let pages = Mask::range(2..6) | Mask::page(30);
+        assert_eq!(leaving(pages, 2), Mask::page(5) | Mask::page(30));
+        assert_eq!([leaving(pages, 0), leaving(pages, 5), leaving(pages, 9)], [Mask::NONE, pages, pages]);
+    }
+
+    #[test]
     fn what_must_move_comes_first() {
         let mut residents = [resident(1, 3.0, 4), resident(2, f32::INFINITY, 4)];
         let newcomers = [newcomer(1.0, 0, 6), newcomer(100.0, 5, 0)];
         let out = displace(&newcomers, &mut residents, 0);
-        assert_eq!(out.go, [2, 1]);
+        assert_eq!(out.go, [(2, 4), (1, 4)]);
         assert_eq!(out.incoming, [Mask::range(0..3), Mask::range(0..5)]);
         let out = displace(&[newcomer(1.0, 12, 0)], &mut residents, 0);
         assert_eq!((out.go.len(), out.incoming[0].count()), (2, 8), "more than there can be");
@@ -123,7 +144,7 @@ mod tests {
                 .map(|(block, (distance, pages))| Resident { block, distance, pages })
                 .collect();
             let out = displace(&newcomers, &mut residents, free);
-            let room = free + residents.iter().filter(|r| out.go.contains(&r.block)).map(|r| r.pages).sum::<usize>();
+            let room = free + out.go.iter().map(|(_, pages)| pages).sum::<usize>();
             let come = out.incoming.iter().map(|mask| mask.count()).sum::<usize>();
             prop_assert!(come <= room);
             for (newcomer, come) in newcomers.iter().zip(&out.incoming) {
@@ -133,10 +154,11 @@ mod tests {
             let most = free + residents.iter().map(|r| r.pages).sum::<usize>();
             let moved: usize = newcomers.iter().zip(&out.incoming).map(|(n, come)| (*come & n.moves).count()).sum();
             prop_assert_eq!(moved, must.min(most), "what must move does as far as it can");
-            // Nothing goes without need: all that went but the last was not enough.
-            if let Some((_, but_last)) = out.go.split_last() {
-                let pages = |block: &usize| residents.iter().find(|r| r.block == *block).map_or(0, |r| r.pages);
-                prop_assert!(free + but_last.iter().map(pages).sum::<usize>() < come);
+            prop_assert!(out.go.is_empty() || come == room, "nothing goes without need");
+            for (at, (block, pages)) in out.go.iter().enumerate() {
+                prop_assert_eq!(residents[at].block, *block, "they go in order");
+                // All but the last one go with all they can give.
+                prop_assert!(*pages == residents[at].pages || *pages < residents[at].pages && at + 1 == out.go.len());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The order of launches: programs go round in loops, so what came after a launch will most likely come after it again.
 //!
-//! A launch is told by its signature. The history finds the last launch that came in the same way, after the same one, and from
+//! A launch is told by its signature. The history finds an earlier launch that came in the same way, after the same one, and from
 //! then on walks along: as long as each launch is the one that followed then, the past is taken to tell the future. The first
 //! surprise makes it look anew. Walking along finds the length of a program's round by itself, even where single launches repeat
 //! within it, since a wrong guess does not last for a round.
@@ -17,6 +17,9 @@ const LEARNS: f32 = 0.25;
 /// How sure a guess must be to count. Where the order is random, most guesses fail, and rates of use say more.
 const SURE: f32 = 0.5;
 
+/// So much of the last launches must be new for the program to be taken to do something new.
+const MOSTLY: f32 = 0.5;
+
 /// A launch, from the policy's point of view.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
@@ -24,14 +27,25 @@ pub struct Turn {
     pub number: u64,
     /// When it began, in nanoseconds.
     pub now: u64,
-    /// How many launches ago the one was that looked the same, if that tells what will be.
-    pub(super) lag: Option<u32>,
+    /// What the launches before tell of those to come.
+    pub(super) order: Order,
+}
+
+/// What the order of launches tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Order {
+    /// What follows is what followed so many launches ago.
+    Repeats(u32),
+    /// Most of the last launches had never been there: the program does something else now, and what it used before says little.
+    New,
+    /// Nothing: the launches are known, but come in any order.
+    Random,
 }
 
 impl Turn {
     /// A launch of which nothing is known but its number.
     pub(super) fn plain(number: u64, now: u64) -> Turn {
-        Turn { number, now, lag: None }
+        Turn { number, now, order: Order::Random }
     }
 }
 
@@ -48,6 +62,8 @@ struct State {
     alike: Option<u64>,
     /// How sure it is that the past repeats, from 0 to 1.
     sure: f32,
+    /// How many of the last launches were new, from 0 to 1.
+    new: f32,
     /// The last launches' signatures, each at the place of its number.
     signatures: Box<[u64]>,
     /// The last launch of each signature, and of each two in a row.
@@ -55,19 +71,31 @@ struct State {
     pairs: Places,
 }
 
-/// The number of the last launch of a kind. What falls into the same place forgets each other: a table of a fixed size, in which
-/// nothing is ever searched for.
-struct Places(Box<[(u64, u64)]>);
+/// The numbers of the last two launches of each kind. What falls into the same place forgets each other: a table of a fixed size,
+/// in which nothing is ever searched for.
+struct Places(Box<[Place]>);
+
+#[derive(Clone, Copy, Default)]
+struct Place {
+    kind: u64,
+    last: u64,
+    before: u64,
+}
 
 impl Places {
     fn new() -> Places {
-        Places(vec![(0, 0); REMEMBERED].into())
+        Places(vec![Place::default(); REMEMBERED].into())
     }
 
-    /// The last launch of this kind, and `number` is the next one.
+    /// The launch of this kind before the last, or the last where there was one only; `number` is the next one. The last may have
+    /// been the end of a loop: when a program comes back to the loop, what followed then says less than what followed before.
     fn replace(&mut self, kind: u64, number: u64) -> Option<u64> {
-        let (known, last) = std::mem::replace(&mut self.0[slot(kind)], (kind, number));
-        (known == kind && last > 0 && number - last < REMEMBERED as u64).then_some(last)
+        let place = &mut self.0[slot(kind)];
+        let known = Some(*place).filter(|place| place.kind == kind && place.last > 0);
+        let before = known.map_or(0, |place| place.last);
+        *place = Place { kind, last: number, before };
+        let remembered = |launch: &u64| *launch > 0 && number - launch < REMEMBERED as u64;
+        known.and_then(|place| [place.before, place.last].into_iter().find(remembered))
     }
 }
 
@@ -91,6 +119,7 @@ impl History {
             number: 0,
             alike: None,
             sure: SURE,
+            new: 1.0,
             signatures: vec![0; REMEMBERED].into(),
             lone: Places::new(),
             pairs: Places::new(),
@@ -110,6 +139,7 @@ impl History {
             s.sure += LEARNS * (f32::from(u8::from(right)) - s.sure);
         }
         let alone = s.lone.replace(signature, number);
+        s.new += LEARNS * (f32::from(u8::from(alone.is_none())) - s.new);
         let after = s.pairs.replace(pair(last, signature), number);
         s.alike = if right { guess } else { after.or(alone) };
         s.signatures[number as usize % REMEMBERED] = signature;
@@ -130,8 +160,12 @@ impl State {
 
     fn turn(&self, now: u64) -> Turn {
         let number = self.number;
-        let lag = self.alike.filter(|_| self.sure >= SURE).map(|alike| (number - alike) as u32);
-        Turn { number, now, lag }
+        let order = match self.alike {
+            Some(alike) if self.sure >= SURE => Order::Repeats((number - alike) as u32),
+            _ if self.new > MOSTLY => Order::New,
+            _ => Order::Random,
+        };
+        Turn { number, now, order }
     }
 }
 
@@ -140,47 +174,48 @@ mod tests {
     use super::*;
     use crate::lab::Random;
 
-    /// The lags after each launch of a program.
-    fn lags(program: impl IntoIterator<Item = u64>) -> Vec<Option<u32>> {
+    /// What is told after each launch of a program.
+    fn orders(program: impl IntoIterator<Item = u64>) -> Vec<Order> {
         let history = History::new();
-        program.into_iter().map(|signature| history.begin(signature, 0).lag).collect()
+        program.into_iter().map(|signature| history.begin(signature, 0).order).collect()
     }
 
     #[test]
     fn a_round_is_known_from_its_second_time_on() {
-        let lags = lags((0..50).map(|i| i % 10 + 1));
-        assert_eq!(lags[..10], [None; 10]);
-        assert_eq!(lags[10..], [Some(10); 40]);
+        let orders = orders((0..50).map(|i| i % 10 + 1));
+        assert_eq!(orders[..10], [Order::New; 10]);
+        assert_eq!(orders[10..], [Order::Repeats(10); 40]);
     }
 
     #[test]
     fn repeats_within_a_round_do_not_mislead_for_long() {
         let round = [1, 1, 1, 2, 1, 1, 3];
-        let lags = lags((0..70).map(|i| round[i % 7]));
-        assert!(lags[28..].iter().all(|lag| *lag == Some(7)), "{lags:?}");
+        let orders = orders((0..70).map(|i| round[i % 7]));
+        assert!(orders[28..].iter().all(|order| *order == Order::Repeats(7)), "{orders:?}");
     }
 
     #[test]
     fn a_new_phase_is_learned_like_the_first_one() {
-        let phases = (0..40).map(|i| i % 8 + 1).chain((0..40).map(|i| i % 5 + 100));
-        let lags = lags(phases);
-        assert_eq!(lags[39], Some(8));
-        assert_eq!(lags[40..45], [None; 5]);
-        assert_eq!(lags[46..], [Some(5); 34]);
+        let phases = (0..40).map(|i| i % 8 + 1).chain((0..40).map(|i| i % 8 + 100));
+        let orders = orders(phases);
+        assert_eq!(orders[39], Order::Repeats(8));
+        assert_eq!(orders[43..48], [Order::New; 5], "after the first few of them");
+        assert_eq!(orders[48..], [Order::Repeats(8); 32]);
     }
 
     #[test]
     fn random_orders_tell_nothing() {
         let mut random = Random(1);
-        let known = lags((0..2000).map(|_| random.below(16) + 1)).iter().filter(|lag| lag.is_some()).count();
-        assert!(known < 100, "{known} of 2000 seemed to be known");
+        let orders = orders((0..2000).map(|_| random.below(16) + 1));
+        let random = orders.iter().filter(|order| **order == Order::Random).count();
+        assert!(random > 1900, "{random} of 2000 were seen to be random");
     }
 
     #[test]
     fn what_is_too_long_ago_is_forgotten() {
         let long = REMEMBERED as u64 + 5;
-        assert!(lags((0..3 * long).map(|i| i % long + 1)).iter().all(Option::is_none));
+        assert!(orders((0..3 * long).map(|i| i % long + 1)).iter().all(|order| *order == Order::New));
         // And nothing is made of signatures that happen to be zero, which empty places hold.
-        assert_eq!(lags([0, 0, 0])[0], None);
+        assert_eq!(orders([0, 0, 0])[0], Order::New);
     }
 }

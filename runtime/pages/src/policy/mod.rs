@@ -31,7 +31,7 @@ mod uses;
 pub use advice::{Advice, Advised};
 pub use auto::Auto;
 pub use costs::{Costs, DeviceModel};
-pub use displace::{Displaced, Newcomer, Resident, displace};
+pub use displace::{Displaced, Newcomer, Resident, displace, leaving};
 pub use history::Turn;
 pub use lru::Lru;
 pub use notes::Notes;
