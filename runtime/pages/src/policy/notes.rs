@@ -33,6 +33,8 @@ pub struct Notes {
     stays: [u8; PAGES],
     /// Pages that were prefetched and no launch has used since.
     prefetched: Mask,
+    /// The launch after which the last of them came.
+    pub(super) prefetched_at: u64,
     /// Launches for which the CPU's last write of a page is still remembered.
     written: [u8; PAGES],
     /// A CPU touch brings pages home, which are to be told by [`Notes::left`].
@@ -52,6 +54,7 @@ impl Notes {
         }
         if self.seen.is_empty() {
             self.uses.clear();
+            (self.advice.reads, self.advice.writes) = (0, 0);
         }
     }
 
