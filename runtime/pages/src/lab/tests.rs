@@ -91,6 +91,14 @@ fn what_bounces_is_left_where_it_is() {
 }
 
 #[test]
+#[should_panic(expected = "beyond its heap of 1024")]
+fn pages_beyond_the_heap_are_noticed() {
+    let mut trace = scan(1);
+    trace.events.push(Event { at: 0, what: What::Touch { page: 1024, pages: 1, write: true } });
+    outcomes(&trace, 1, true);
+}
+
+#[test]
 fn where_both_sides_are_the_same_memory_nothing_is_copied() {
     let costs = Costs { in_place_read: 5000, in_place_write: 5000, local: 5000, ..Costs::PCIE4 };
     let room = Room { budget: 1000, in_place: true, costs };
