@@ -36,6 +36,10 @@
 //! | BOTH | yes | – | `protected`; `revoked` under the hunt for untranslated accesses |
 //! | DEVICE | yes | yes | `revoked` |
 //!
+//! Which page should move for a launch, and which should go for it, is the matter of a [`Policy`]: the protocol asks it and sees to it
+//! that no answer can do harm. What a program asked of its pages can be kept as a [`Trace`], and [`replay`] tells what another policy
+//! would have made of it.
+//!
 //! Locks: blocks', in the order of addresses; then the pool of slots. Neither is held while anything is copied, waited for, asked of the
 //! device, or done to the CPU's access. A third, which no fault ever takes, is held by the launch that makes device memory grow.
 
