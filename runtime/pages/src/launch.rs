@@ -113,7 +113,7 @@ impl<M: Mechanism> Pages<M> {
             let cell = &self.cells[part.block];
             let block = &mut *lock(&cell.state);
             let detail = block.detail.get_or_insert_default();
-            hits += (detail.notes.prefetched() & part.all).count();
+            hits += (detail.notes.unused() & part.all).count();
             self.policy.used(&turn, &mut detail.notes, part.all, part.write);
             cell.last_used.fetch_max(turn.number, Relaxed);
         }
@@ -248,6 +248,12 @@ impl<M: Mechanism> Pages<M> {
         };
         let reached = self.mechanism.poll();
         let demand = Demand::For(newcomers(parts), short.free);
+        if !self.options.in_place
+            && let Some(point) = self.worth_waiting(&demand, parts, turn, reached)
+        {
+            self.mechanism.wait(point);
+            return Ok(room);
+        }
         if self.evict(&demand, parts, turn, reached).map_err(Refused::Failed)? > 0 {
             return Ok(room);
         }

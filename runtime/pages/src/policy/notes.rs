@@ -73,11 +73,6 @@ impl Notes {
         self.seen
     }
 
-    /// Pages that were prefetched and no launch has used since.
-    pub(crate) fn prefetched(&self) -> Mask {
-        self.prefetched
-    }
-
     /// A launch uses pages.
     pub(super) fn used(&mut self, turn: &Turn, all: Mask) {
         self.seen |= all;
