@@ -25,13 +25,7 @@ impl<M: Mechanism> Pages<M> {
     ///
     /// # Errors
     /// What the mechanism says, where that is why there are none.
-    pub(crate) fn evict(
-        &self,
-        demand: &Demand,
-        keep: &[Part],
-        turn: &Turn,
-        reached: u64,
-    ) -> Result<usize, M::Error> {
+    pub(crate) fn evict(&self, demand: &Demand, keep: &[Part], turn: &Turn, reached: u64) -> Result<usize, M::Error> {
         let (mut freed, mut failed) = (0, vec![]);
         loop {
             let mut residents = self.residents(turn, |number, block| {
@@ -152,7 +146,8 @@ impl<M: Mechanism> Pages<M> {
     pub fn discard(&self, pages: Range<usize>, mut punch: impl FnMut(Range<usize>)) -> Result<(), M::Error> {
         let mut result = Ok(());
         for Part { block: number, all, .. } in parts([Want { pages, write: true }].iter()) {
-            let block = self.idle(number, all);
+            let mut block = self.idle(number, all);
+            self.forget_notes(&mut block, all);
             // A part is one run.
             let run = all.runs().map(|run| number * PAGES + run.start..number * PAGES + run.end).next();
             let punch = || run.into_iter().for_each(&mut punch);
@@ -167,6 +162,14 @@ impl<M: Mechanism> Pages<M> {
             }
         }
         result
+    }
+
+    /// Nothing is known of pages that are freed, and nothing that was said of them holds.
+    fn forget_notes(&self, block: &mut Block, pages: Mask) {
+        if let Some(detail) = &mut block.detail {
+            self.pool.pin((detail.notes.advice.pinned_device & pages).count(), 0);
+            detail.notes.freed(pages);
+        }
     }
 
     /// The library reads or writes pages through its own view: `f` runs while they are with the host and nobody else uses them.
@@ -250,11 +253,7 @@ impl<M: Mechanism> Pages<M> {
             }
             let device = pages & block.device;
             self.forget(number, &mut block, device, cause);
-            if let Some(detail) = block.detail.as_mut().filter(|_| content == Content::Dropped) {
-                let pinned = (detail.notes.advice.pinned_device & pages).count();
-                self.pool.pin(pinned, 0);
-                detail.notes.freed(pages);
-            }
+
             // Also where that failed: the page is with the host, and a touch that still faults tries again.
             block.protected -= pages;
             block.revoked -= pages;

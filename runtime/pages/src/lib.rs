@@ -63,18 +63,18 @@ mod sync;
 mod trace;
 mod watch;
 
+pub use advise::Snapshot;
+pub use ahead::{Moved, Unpinnable};
 #[cfg(not(feature = "seam"))]
 pub(crate) use broken::Broken;
 #[cfg(feature = "seam")]
 pub use broken::Broken;
-pub use advise::Snapshot;
-pub use ahead::{Moved, Unpinnable};
+pub use counts::{ByCause, Counts};
 pub use fault::Busy;
 pub use lab::{Contender, Outcome, Room, replay};
 pub use launch::{Hold, Refused};
 pub use mask::{Mask, PAGES};
 pub use mechanism::{Mechanism, Move, Moves, Slot};
-pub use counts::{ByCause, Counts};
 pub use pages::{Options, Pages, Want};
 pub use policy::{
     Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,

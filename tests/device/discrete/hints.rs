@@ -103,7 +103,9 @@ fn said_and_asked(mode: &'static Mode) -> Result<(), Ignored> {
     drop(hinted);
     let again = svm.zeroed::<u32>(N);
     assert_eq!(again.as_ptr(), address, "best fit takes the same pages");
-    assert!(svm.snapshot(&again).expect("it is allocated").iter().all(|page| !page.read_mostly && page.prefers.is_none()));
+    assert!(
+        svm.snapshot(&again).expect("it is allocated").iter().all(|page| !page.read_mostly && page.prefers.is_none())
+    );
     Ok(())
 }
 
@@ -182,7 +184,10 @@ fn prefetches(mode: &'static Mode) -> Result<(), Ignored> {
     lists = lists.saturating_sub(PAGE as u64);
     assert_eq!(lists, 0, "{}: it was there", mode.name);
     rig.program_sees(&v, &model, "both have it");
-    assert_eq!(rig.stats().cpu_faults - before.cpu_faults, u64::from(discrete && rig.stats().cpu_faults > before.cpu_faults));
+    assert_eq!(
+        rig.stats().cpu_faults - before.cpu_faults,
+        u64::from(discrete && rig.stats().cpu_faults > before.cpu_faults)
+    );
     Ok(())
 }
 
@@ -285,7 +290,11 @@ fn pinned_to_the_device(mode: &'static Mode) -> Result<(), Ignored> {
     let there = svm.residency(&v).expect("it is allocated");
     assert_eq!(there.device + there.both, BYTES, "{}: a pinned page left: {there:?}", mode.name);
     let large = svm.zeroed::<u32>(BUDGET as usize / 8);
-    refused_saying(svm.pin(&large, Location::Device), "PinnedTooMuch", &[&BYTES.to_string(), &BUDGET.to_string(), "unpin"]);
+    refused_saying(
+        svm.pin(&large, Location::Device),
+        "PinnedTooMuch",
+        &[&BYTES.to_string(), &BUDGET.to_string(), "unpin"],
+    );
     rig.program_sees(&v, &model, "pinned to the device");
     more.iter().zip(&models).for_each(|(v, model)| rig.program_sees(v, model, "the others"));
     // Freed memory is not pinned.
@@ -358,9 +367,12 @@ fn the_least_recently_used_goes(mode: &'static Mode) -> Result<(), Ignored> {
     for i in [0, 1, 0, 2, 0, 3, 0, 4] {
         rig.put(&mut v[block(i)], &mut model[block(i)], [0, 2], i as u32);
     }
-    let there: Vec<u64> =
-        (0..5).map(|i| rig.svm.residency(&v[block(i)]).expect("it is allocated").device / BLOCK as u64).collect();
-    assert_eq!(there, [1, 0, 0, 0, 1], "{}", mode.name);
+    let there = [0, 1, 2, 3, 4].map(|i| {
+        let asked = rig.svm.residency(&v[block(i)]).expect("it is allocated");
+        // What is about to go may have been copied home already.
+        asked.device + asked.both
+    });
+    assert_eq!(there, [BLOCK as u64, 0, 0, 0, BLOCK as u64], "{}", mode.name);
     assert!(rig.svm.capabilities().reasons.iter().any(|why| why.starts_with("policy lru")));
     rig.program_sees(&v, &model, "at the end");
     Ok(())
@@ -407,7 +419,9 @@ fn hint(rig: &Rig, region: Region, rng: &mut Rng) {
         3 => svm.unprefer_location(region).map(drop),
         4 => svm.accessed_by(region, side).map(drop),
         5 => svm.not_accessed_by(region, side).map(drop),
-        6 => svm.access_hint(region, if rng.bool() { AccessHint::hot().reads(9) } else { AccessHint::cold() }).map(drop),
+        6 => {
+            svm.access_hint(region, if rng.bool() { AccessHint::hot().reads(9) } else { AccessHint::cold() }).map(drop)
+        }
         7 => svm.clear_access_hint(region).map(drop),
         8 => svm.prefetch(region, side).and_then(|asked| asked.wait()).map(drop),
         9 => svm.prefetch(region, side).map(drop),
