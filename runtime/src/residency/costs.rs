@@ -3,9 +3,10 @@
 use super::measure;
 use crate::{
     addr::PAGE,
+    builder::Seam,
     config::{Config, DeviceModel, Policy},
     error::Result,
-    gpu::{Device, Way},
+    gpu::Device,
 };
 use std::sync::Arc;
 use vksvm_pages::{Auto, Lru};
@@ -16,8 +17,8 @@ use vksvm_pages::{Auto, Lru};
 /// As Vulkan's, where costs are measured.
 pub(super) fn policy(
     config: &Config,
+    seam: &Seam,
     device: &Arc<Device>,
-    way: Way,
     in_place: bool,
 ) -> Result<(Box<dyn vksvm_pages::Policy>, String)> {
     if config.policy.clone()? == Policy::Lru {
@@ -31,7 +32,7 @@ pub(super) fn policy(
     };
     let costs = match vksvm_pages::DeviceModel::named(model.name()).and_then(|model| model.costs()) {
         Some(costs) => costs,
-        None => measure::costs(device, way, in_place)?,
+        None => measure::costs(device, seam.way(), in_place)?,
     };
     let speed = |nanoseconds: u32| PAGE as f64 / f64::from(nanoseconds.max(1));
     let why = format!(
@@ -42,5 +43,5 @@ pub(super) fn policy(
         speed(costs.in_place_read),
         speed(costs.local),
     );
-    Ok((Box::new(Auto::new(costs)), why))
+    Ok((Box::new(seam.guarding(Auto::new(costs))), why))
 }
