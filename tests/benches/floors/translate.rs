@@ -13,7 +13,7 @@
 mod corpus;
 
 use crate::{
-    Benchmark,
+    Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -30,6 +30,7 @@ pub const TABLE: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.6)),
     batch: 3,
     sessions: 5,
+    limit: LIMIT,
     session: |_, rounds| session(rounds, Translation::Table),
 };
 
@@ -41,6 +42,7 @@ pub const OFFSET: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.05)),
     batch: 3,
     sessions: 5,
+    limit: LIMIT,
     session: |_, rounds| session(rounds, Translation::Offset),
 };
 
