@@ -108,7 +108,7 @@ pub struct RunOptions {
     /// small, medium, large, or a number in the workload's own unit [default: medium]
     #[arg(long)]
     pub size: Option<Size>,
-    /// The file for workloads that take one: a picture for filter, any file for wordcount
+    /// The file for workloads that take one; `svm-samples list` says which and what they take
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
     /// What random data starts from

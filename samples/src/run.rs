@@ -90,6 +90,7 @@ fn check_input(options: &RunOptions, chosen: &[&Workload]) -> Result<()> {
 fn size(workload: &Workload, options: &RunOptions) -> Option<u64> {
     match options.size {
         Some(size) => workload.units(size),
+        None if options.input.is_some() && workload.input.is_some() => None,
         None => workload.units(Size::Medium),
     }
 }
