@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vksvm::Svm;
-use vksvm_samples::workloads::Size;
+use vksvm_samples::workloads::{Advice, Size};
 
 /// Real workloads on memory that CPU and GPU share, each checked against a reference on the CPU.
 #[derive(Parser)]
@@ -111,6 +111,9 @@ pub struct RunOptions {
     /// The file for workloads that take one; `svm-samples list` says which and what they take
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// What the heap goes by when it decides which page is where
+    #[arg(long, value_enum, default_value_t)]
+    pub advice: Advice,
     /// What random data starts from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

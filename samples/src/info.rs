@@ -17,7 +17,11 @@ pub fn list() {
         let input = w.input.map_or(String::new(), |what| format!("; --input takes {what}"));
         println!("{:<10} sizes in {}: {sizes}{input}", "", w.unit);
         if let Some(bytes) = w.working_set(Size::Medium) {
-            println!("{:<10} works part by part: medium in {} of device memory, a quarter of its data", "", size(bytes / 4));
+            println!(
+                "{:<10} works part by part: medium in {} of device memory, a quarter of its data",
+                "",
+                size(bytes / 4)
+            );
         }
         println!();
     }

@@ -23,6 +23,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
             svm: &svm,
             size: size(workload, options),
             seed: options.seed,
+            advice: options.advice,
             input: options.input.as_deref().filter(|_| workload.input.is_some()),
             out: &options.out,
             step: &|what| display.step(workload.name, what),

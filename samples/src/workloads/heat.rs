@@ -134,7 +134,8 @@ fn lay_wires(plate: &mut [f32], side: usize, rng: &mut Rng) {
             let angle = turns * TAU * i as f64 / samples;
             let x = side as f64 / 2.0 + scale * (arm * angle.cos() + pen * (ratio * angle).cos());
             let y = side as f64 / 2.0 + scale * (arm * angle.sin() - pen * (ratio * angle).sin());
-            let near = |at: f64| (at - half).round().max(0.0) as usize..=((at + half).round().max(0.0) as usize).min(side - 1);
+            let cell = |at: f64| (at.round().max(0.0) as usize).min(side - 1);
+            let near = |at: f64| cell(at - half)..=cell(at + half);
             for row in near(y) {
                 plate[row * side..][near(x)].fill(-temperature);
             }

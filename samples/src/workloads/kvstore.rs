@@ -1,17 +1,11 @@
 //! A key-value store in shards, of which a few get most requests: they are gathered by shard, and a shard's launches start
 //! when enough of its requests wait.
-//!
-//! # Safety
-//! Loading a kernel vouches for its shader: in bounds, as declared and free of races for all arguments that the
-//! argument struct accepts.
-
-#![allow(unsafe_code)]
 
 mod requests;
 mod shard;
 
 use super::{Job, Meter, Outcome, Workload, grouped};
-use crate::{kernels, types::Pair};
+use crate::types::Pair;
 use anyhow::Result;
 use requests::{Plan, Request, requests};
 use shard::{Kernels, Shard, Table};
@@ -144,7 +138,9 @@ fn check(plan: &Plan, tables: &[Table], requests: &[Request], answers: &[u32]) -
             match values.get(pair.key as usize) {
                 Some(value) if *value == pair.value && plan.shard(pair.key) == number => found[pair.key as usize] += 1,
                 Some(value) => {
-                    return Err(format!("shard {number} holds {pair:?}; the value should be {value}, the shard its key's"));
+                    return Err(format!(
+                        "shard {number} holds {pair:?}; the value should be {value}, the shard its key's"
+                    ));
                 }
                 None => return Err(format!("shard {number} holds {pair:?}, which nobody put there")),
             }

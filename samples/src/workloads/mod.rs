@@ -1,5 +1,6 @@
 //! The workloads: what they are called, how large they are, how one is run and measured.
 
+mod advice;
 mod bfs;
 mod cg;
 mod check;
@@ -19,6 +20,8 @@ mod saxpy;
 mod spmv;
 mod wordcount;
 mod zipf;
+
+pub use advice::Advice;
 
 use anyhow::{Result, bail};
 use fastrand::Rng;
@@ -102,6 +105,8 @@ pub struct Job<'a> {
     pub size: Option<u64>,
     /// What the random data starts from.
     pub seed: u64,
+    /// Whether the workload is to say what it knows about its data; for those that know something of use.
+    pub advice: Advice,
     /// The file to work on in place of the one that comes with the samples.
     pub input: Option<&'a Path>,
     /// Where pictures go. Created when there is one to write.

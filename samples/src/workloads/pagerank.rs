@@ -25,8 +25,8 @@ use vksvm::{In, Kernel, KernelArgs, Out, Svm, SvmVec};
 
 pub const WORKLOAD: Workload = Workload {
     name: "pagerank",
-    about: "PageRank on an R-MAT graph, or on the routes between US airports",
-    unit: "scale, for 2^scale nodes",
+    about: "PageRank on an R-MAT graph of 2^scale nodes, or on the routes between US airports",
+    unit: "scale",
     sizes: [None, Some(19), Some(22)],
     input: Some("a CSV file of edges: from, to"),
     // Edges and their rows, out-degrees, and shares twice.
@@ -197,8 +197,8 @@ fn rank(
             let share = s.read(&now);
             let mut rest = &mut next[..];
             for (part, loose) in parts.iter().zip(loose.chunks_mut(GROUPS)) {
-                let mine;
-                (mine, rest) = rest.split_at_mut(part.nodes.len());
+                let (mine, others) = std::mem::take(&mut rest).split_at_mut(part.nodes.len());
+                rest = others;
                 let (rows, groups) = (mine.len(), mine.len().div_ceil(LOCAL).min(GROUPS));
                 let args = Step {
                     row: s.read(&part.row),

@@ -33,8 +33,10 @@ const GLOW: [[u8; 3]; 9] = [
 /// The colour of a number from 0 (cold) to 1 (hot), with alpha; what lies beyond is drawn as the end that it lies beyond.
 pub fn glow(heat: f64) -> [u8; 4] {
     let at = heat.clamp(0.0, 1.0) * (GLOW.len() - 1) as f64;
-    let (below, share) = ((at as usize).min(GLOW.len() - 2), at - (at as usize).min(GLOW.len() - 2) as f64);
-    let mix = |c: usize| (f64::from(GLOW[below][c]) * (1.0 - share) + f64::from(GLOW[below + 1][c]) * share).round() as u8;
+    let below = (at as usize).min(GLOW.len() - 2);
+    let share = at - below as f64;
+    let mix =
+        |c: usize| (f64::from(GLOW[below][c]) * (1.0 - share) + f64::from(GLOW[below + 1][c]) * share).round() as u8;
     [mix(0), mix(1), mix(2), 255]
 }
 

@@ -25,12 +25,11 @@ impl Rows {
     pub fn read(path: &Path, most_dims: usize) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path)?;
         let mut rows = Rows { dims: 0, numbers: vec![], classes: vec![] };
-        let mut classed = false;
         for record in reader.records() {
             let record = record?;
             let line = record.position().map_or(0, |position| position.line());
             if rows.dims == 0 {
-                classed = record.iter().next_back() == Some("class");
+                let classed = record.iter().next_back() == Some("class");
                 rows.dims = record.len() - usize::from(classed);
                 if rows.dims == 0 || rows.dims > most_dims {
                     bail!("it has {} columns of numbers: 1 to {most_dims} can be used", rows.dims);
@@ -41,10 +40,9 @@ impl Rows {
                 }
             }
             for (column, field) in record.iter().take(rows.dims).enumerate() {
-                let number: f32 = field.trim().parse().ok().filter(|number: &f32| number.is_finite()).with_context(|| {
-                    format!("line {line}, column {}: '{field}' is no number", column + 1)
-                })?;
-                rows.numbers.push(number);
+                let number = field.trim().parse::<f32>().ok().filter(|number| number.is_finite());
+                let wrong = || format!("line {line}, column {}: '{field}' is no number", column + 1);
+                rows.numbers.push(number.with_context(wrong)?);
             }
             rows.classes.extend(record.get(rows.dims).map(str::to_string));
         }

@@ -192,9 +192,9 @@ fn iterate(
             let whole = s.read(&x);
             let mut rest = &mut y[..];
             for (part, partial) in parts.iter().zip(partial.chunks_mut(GROUPS)) {
-                let mine;
                 let rows = part.row.len() - 1;
-                (mine, rest) = rest.split_at_mut(rows);
+                let (mine, others) = std::mem::take(&mut rest).split_at_mut(rows);
+                rest = others;
                 let groups = rows.div_ceil(LOCAL).min(GROUPS);
                 let args = Rows {
                     row: s.read(&part.row),

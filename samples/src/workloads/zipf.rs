@@ -20,7 +20,10 @@ impl Zipf {
     /// # Panics
     /// If there are no ranks, or the exponent is not between 0 and 1, both excluded.
     pub fn new(ranks: u32, exponent: f64) -> Self {
-        assert!(ranks > 0 && exponent > 0.0 && exponent < 1.0, "no such distribution: {ranks} ranks, exponent {exponent}");
+        assert!(
+            ranks > 0 && exponent > 0.0 && exponent < 1.0,
+            "no such distribution: {ranks} ranks, exponent {exponent}"
+        );
         let mut zipf = Zipf { exponent, ranks, from: 0.0, to: 0.0 };
         zipf.from = zipf.integral(1.5) - 1.0;
         zipf.to = zipf.integral(f64::from(ranks) + 0.5);

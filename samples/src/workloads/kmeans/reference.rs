@@ -4,7 +4,7 @@
 //! two runs may differ for good. So each step is checked by itself, from the centres that it began with.
 
 use super::{CENTRES, GROUPS, Step, TILE};
-use crate::workloads::{check::UNIT, points::Points};
+use crate::workloads::{check::UNIT, parts::part_of, points::Points};
 
 /// What a step adds up, and how far off each sum may be.
 struct Sums {
@@ -21,11 +21,13 @@ struct Sums {
 /// Checks each step's inertia, the centres that the next one began with, and the labels that the last one gave.
 pub fn check(points: &Points, labels: &[u32], steps: &[Step]) -> Result<(), String> {
     let mut guesses = vec![0; points.rows.len()];
-    // Additions that a sum goes through: a workgroup's points. A sum over workgroups is in double precision.
-    let additions = labels.len().div_ceil(TILE * GROUPS) * TILE + TILE;
+    // Additions that a sum goes through: a workgroup's points, and a tile's. A sum over workgroups is in double precision.
+    let part = part_of(labels.len(), points.dims * size_of::<f32>());
+    let additions = part.div_ceil(TILE * GROUPS) * TILE + TILE;
     for (i, step) in steps.iter().enumerate() {
         let last = i + 1 == steps.len();
-        let sums = sums(points, &step.centres, &mut guesses, last.then_some(labels)).map_err(|e| format!("step {i}: {e}"))?;
+        let sums = sums(points, &step.centres, &mut guesses, last.then_some(labels));
+        let sums = sums.map_err(|e| format!("step {i}: {e}"))?;
         // Distances are sums of squares: their errors are relative, and so is what a loose label adds.
         let accepted = sums.inertia * (4.0 * tolerance(points.dims) + additions as f64 * UNIT);
         let off = (step.inertia - sums.inertia).abs();
