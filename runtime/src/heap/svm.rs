@@ -185,6 +185,11 @@ impl Inner {
         self.heap.span()
     }
 
+    /// As `Heap::is_live`.
+    pub fn is_live(&self, span: Span) -> bool {
+        self.heap.is_live(span)
+    }
+
     /// As `Heap::alloc`.
     pub fn alloc(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>> {
         self.heap.alloc(layout, zeroed)

@@ -125,7 +125,7 @@ impl<A: KernelArgs> Kernel<A> {
         let timer = dispatch.timer.clone();
         let after = || uses.iter().map(|used| used.uses.conflict(used.write)).max().unwrap_or(0);
         let residency = &self.svm.0.residency;
-        let mut ready = Some(residency.ready(&dispatch.uses)?);
+        let mut ready = Some(residency.ready(&dispatch.uses, code.number)?);
         let record = |point| {
             uses.iter().for_each(|used| Uses::record(used.uses, used.write, point));
             residency.issued(ready.take().flatten(), point);

@@ -17,7 +17,12 @@ use crate::{
     gpu::{Device, Pipeline, PipelineSource},
 };
 use rspirv::spirv::{Capability, Op};
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    marker::PhantomData,
+    sync::Arc,
+};
 
 /// A kernel that is ready to be launched with arguments `A`. Clones share it; `Send` and `Sync`; keep it in a struct
 /// as `Kernel<Saxpy<'static>>`.
@@ -34,6 +39,8 @@ pub(super) struct Code {
     pub local_size: [u32; 3],
     /// What each argument's address must be a multiple of, in bytes.
     pub alignments: Vec<u32>,
+    /// Of what it was made from: the same in every run of a program, so that launches can be told by it.
+    pub number: u64,
 }
 
 impl<A: KernelArgs> Clone for Kernel<A> {
@@ -114,6 +121,8 @@ impl Loader<'_> {
     /// that covers, provided that the launch keeps its own promise.
     pub unsafe fn load<A: KernelArgs>(self) -> Result<Kernel<A>> {
         let Loader { svm, spirv, entry, constants } = self;
+        let mut number = DefaultHasher::new();
+        (spirv, &entry).hash(&mut number);
         let device = &svm.0.device;
         let mut words = words(spirv)?;
         let layout = A::layout();
@@ -130,6 +139,7 @@ impl Loader<'_> {
         }
         let local_size = module.local_size;
         let constants: Vec<_> = constants.into_iter().map(|(id, value)| (id, value.bytes)).collect();
+        constants.hash(&mut number);
         let lowered;
         let words: &[u32] = match &svm.0.lowering {
             Some(lowering) => {
@@ -149,7 +159,7 @@ impl Loader<'_> {
         // vouches for the rest.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
         let alignments = facts.iter().map(|fact| fact.alignment).collect();
-        let code = Arc::new(Code { pipeline, local_size, alignments });
+        let code = Arc::new(Code { pipeline, local_size, alignments, number: number.finish() });
         Ok(Kernel { svm, code, timed: false, args: PhantomData })
     }
 }

@@ -212,6 +212,10 @@ impl Mechanism for Mover {
         self.bell.ring();
     }
 
+    fn now(&self) -> u64 {
+        crate::os::clock::now()
+    }
+
     fn each(&self, jobs: usize, pages: usize, run: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
         let helpers = if pages < SHARED || !self.memory.is_mapped() { 0 } else { self.copiers.min(jobs) - 1 };
         if helpers == 0 {
