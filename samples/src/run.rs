@@ -13,7 +13,7 @@ use vksvm_samples::workloads::{ALL, Job, Size, Workload};
 pub fn run(options: &RunOptions) -> Result<bool> {
     let chosen = choose(&options.names)?;
     check_input(options, &chosen)?;
-    let svm = options.open.open()?;
+    let svm = options.open.open(options.advice.policy())?;
     let display = Display::new(options.json, chosen.len());
     let (mut rows, mut all_right) = (vec![], true);
 

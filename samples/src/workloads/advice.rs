@@ -1,6 +1,7 @@
 //! How much a run tells the heap about what its launches are going to use.
 
 use clap::ValueEnum;
+use vksvm::Policy;
 
 /// What the heap goes by when it decides which page is where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -12,4 +13,15 @@ pub enum Advice {
     Auto,
     /// That, and what the workload knows about its data
     Best,
+}
+
+impl Advice {
+    /// The policy that it asks for; with none it is the environment's, or the default.
+    pub fn policy(self) -> Option<Policy> {
+        match self {
+            Advice::None => Some(Policy::Lru),
+            Advice::Auto => None,
+            Advice::Best => Some(Policy::Auto),
+        }
+    }
 }
