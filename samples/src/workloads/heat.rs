@@ -16,7 +16,7 @@ use crate::kernels;
 use anyhow::Result;
 use fastrand::Rng;
 use std::f64::consts::TAU;
-use vksvm::{Grid, In, Kernel, KernelArgs, Out, Svm};
+use vksvm::{Grid, In, Kernel, KernelArgs, Out};
 
 pub const WORKLOAD: Workload = Workload {
     name: "heat",
@@ -62,7 +62,7 @@ fn run(job: &Job) -> Result<Outcome> {
 
     job.step("heating on the device");
     let mut meter = Meter::start();
-    let plate = conduct(job.svm, &kernel, plate, side, &mut meter)?;
+    let plate = conduct(job, &kernel, plate, side, &mut meter)?;
     let measured = meter.stop()?;
 
     job.step("writing the picture");
@@ -83,15 +83,20 @@ fn run(job: &Job) -> Result<Outcome> {
 
 /// [`STEPS`] steps, each a launch for every strip; returns the plate after them.
 fn conduct(
-    svm: &Svm,
+    job: &Job,
     kernel: &Kernel<Strip<'static>>,
     plate: Blocks<f32>,
     side: usize,
     meter: &mut Meter,
 ) -> Result<Blocks<f32>> {
+    let svm = job.svm;
     let (mut now, mut next) = (plate, Blocks::<f32>::zeroed(svm, side * side)?);
     let strip = part_of(side, side * size_of::<f32>());
     for _ in 0..STEPS {
+        if let Some(svm) = job.hints() {
+            // Neither is the plate before the last step of use any more, nor what was there before: the step writes all of it.
+            svm.discard(&mut next[..])?;
+        }
         svm.scope(|s| {
             for (i, to) in next.chunks_mut(strip * side).enumerate() {
                 let (first, rows) = (i * strip, to.len() / side);
@@ -106,7 +111,7 @@ fn conduct(
                     rate: RATE,
                 };
                 let groups = [side.div_ceil(64) as u32, rows.div_ceil(4).min(MOST_GROUPS) as u32, 1];
-                meter.add(kernel.launch(Grid::groups(groups), args)?);
+                meter.add_and_wait(kernel.launch(Grid::groups(groups), args)?)?;
             }
             Ok(())
         })?;
