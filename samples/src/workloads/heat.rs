@@ -93,14 +93,10 @@ fn conduct(
     let (mut now, mut next) = (plate, Blocks::<f32>::zeroed(svm, side * side)?);
     let strip = part_of(side, side * size_of::<f32>());
     for _ in 0..STEPS {
-        if let Some(svm) = job.hints() {
-            // Neither is the plate before the last step of use any more, nor what was there before: the step writes all of it.
-            svm.discard(&mut next[..])?;
-        }
-        svm.scope(|s| {
-            for (i, to) in next.chunks_mut(strip * side).enumerate() {
-                let (first, rows) = (i * strip, to.len() / side);
-                let (above, below) = (usize::from(first > 0), usize::from(first + rows < side));
+        for (i, to) in next.chunks_mut(strip * side).enumerate() {
+            let (first, rows) = (i * strip, to.len() / side);
+            let (above, below) = (usize::from(first > 0), usize::from(first + rows < side));
+            svm.scope(|s| {
                 let args = Strip {
                     from: s.read(&now[(first - above) * side..(first + rows + below) * side]),
                     to: s.write(to),
@@ -111,10 +107,15 @@ fn conduct(
                     rate: RATE,
                 };
                 let groups = [side.div_ceil(64) as u32, rows.div_ceil(4).min(MOST_GROUPS) as u32, 1];
-                meter.add_and_wait(kernel.launch(Grid::groups(groups), args)?)?;
+                meter.add(kernel.launch(Grid::groups(groups), args)?);
+                Ok(())
+            })?;
+            if let Some(svm) = job.hints() {
+                // The next launch needs this strip's last row; of what lies before, nobody needs what it was before the step.
+                let last = if below == 1 { first } else { side };
+                svm.discard(&mut now[first.saturating_sub(strip) * side..last * side])?;
             }
-            Ok(())
-        })?;
+        }
         std::mem::swap(&mut now, &mut next);
     }
     Ok(now)
