@@ -13,7 +13,7 @@ use vksvm_samples::workloads::{ALL, Job, Size, Workload};
 pub fn run(options: &RunOptions) -> Result<bool> {
     let chosen = choose(&options.names)?;
     check_input(options, &chosen)?;
-    let svm = options.open.open()?;
+    let svm = options.open.open(options.advice.policy())?;
     let display = Display::new(options.json, chosen.len());
     let (mut rows, mut all_right) = (vec![], true);
 
@@ -23,6 +23,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
             svm: &svm,
             size: size(workload, options),
             seed: options.seed,
+            advice: options.advice,
             input: options.input.as_deref().filter(|_| workload.input.is_some()),
             out: &options.out,
             step: &|what| display.step(workload.name, what),
@@ -90,6 +91,7 @@ fn check_input(options: &RunOptions, chosen: &[&Workload]) -> Result<()> {
 fn size(workload: &Workload, options: &RunOptions) -> Option<u64> {
     match options.size {
         Some(size) => workload.units(size),
+        None if options.input.is_some() && workload.input.is_some() => None,
         None => workload.units(Size::Medium),
     }
 }
