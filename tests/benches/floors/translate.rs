@@ -20,7 +20,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{path::Path, time::Duration};
 use vksvm::{Svm, Translation};
-use vksvm_samples::workloads::{ALL, Job, Size, Workload};
+use vksvm_samples::workloads::{ALL, Advice, Job, Size, Workload};
 
 /// Table form, everything in place.
 pub const TABLE: Benchmark = Benchmark {
@@ -59,7 +59,15 @@ fn session(rounds: &mut Rounds, translation: Translation) -> Result<()> {
 /// The device's time for a run of medium size, whose result is checked.
 fn run(workload: &Workload, svm: &Svm) -> Result<Duration> {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("floors");
-    let job = Job { svm, size: workload.units(Size::Medium), seed: 1, input: None, out: &out, step: &|_| {} };
+    let job = Job {
+        svm,
+        size: workload.units(Size::Medium),
+        seed: 1,
+        advice: Advice::default(),
+        input: None,
+        out: &out,
+        step: &|_| {},
+    };
     let outcome = workload.run(&job).with_context(|| format!("workload {}", workload.name))?;
     outcome.check.map_err(|wrong| anyhow::anyhow!("workload {}: {wrong}", workload.name))?;
     ensure!(!outcome.measured.kernel.is_zero(), "the device has no timestamps");
