@@ -11,6 +11,8 @@ pub struct Stats {
     pub slow_launches: u64,
     /// Launches not yet known to have ended.
     pub launches_in_flight: u64,
+    /// The most that these ever were.
+    pub launches_in_flight_peak: u64,
     /// Allocations that were not freed.
     pub live_allocations: u64,
     /// The bytes that these asked for.

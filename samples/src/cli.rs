@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use vksvm::Svm;
+use vksvm::{Svm, SvmBuilder};
 use vksvm_samples::workloads::Size;
 
 /// Real workloads on memory that CPU and GPU share, each checked against a reference on the CPU.
@@ -53,6 +53,11 @@ pub struct OpenOptions {
 impl OpenOptions {
     /// Opens it.
     pub fn open(&self) -> vksvm::Result<Svm> {
+        self.builder().open()
+    }
+
+    /// What is to be opened.
+    pub fn builder(&self) -> SvmBuilder {
         let mut builder = Svm::builder();
         // Left out, an option leaves it to the environment.
         if !matches!(self.placement, Placement::Auto) {
@@ -70,7 +75,7 @@ impl OpenOptions {
         if matches!(self.in_place, Switch::Off) {
             builder = builder.in_place(false);
         }
-        builder.open()
+        builder
     }
 }
 
@@ -117,6 +122,12 @@ pub struct RunOptions {
     /// Prints one JSON object a line instead of the table
     #[arg(long)]
     pub json: bool,
+    /// Writes what happened as a trace for Perfetto (ui.perfetto.dev) or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Writes a page that shows where memory was, what was moved why, and what that means
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Where pictures go
     #[arg(long, value_name = "DIR", default_value = "target/svm-samples")]
     pub out: PathBuf,
@@ -215,10 +226,11 @@ mod tests {
         assert_eq!(run.names, ["saxpy", "bfs"]);
         assert_eq!((run.size, run.seed, run.json), (Some(Size::Exactly(1000)), 7, true));
         assert!(matches!((run.open.placement, run.open.translation), (Placement::Unified, Translation::Table)));
-        let line = "svm-samples run all --placement discrete --faults sigbus --device-budget 16MiB --in-place off";
+        let line = "svm-samples run all --placement discrete --faults sigbus --device-budget 16MiB --in-place off --trace t.json --report r.html";
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
         assert_eq!(run.open.device_budget, Some(16 << 20));
+        assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
         for wrong in [
             "run",
             "run saxpy --size 0",

@@ -5,6 +5,7 @@ mod display;
 mod info;
 mod record;
 mod run;
+mod seen;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -25,6 +25,7 @@ use crate::{
         faults::{Access, Fault, Serve, Service, fatal, unserved},
         threads,
     },
+    trace::{Entry, Trace},
 };
 use std::{
     ops::Range,
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub access: Access,
     pub imports: Option<Imports>,
     pub hunt: bool,
+    pub trace: Trace,
 }
 
 /// What serves faults, and keeps what serving needs.
@@ -67,7 +69,7 @@ impl Discrete {
     /// # Errors
     /// `TranslationUnavailable` where the table cannot be made; `Os`; as Vulkan's.
     pub fn new(parts: Parts, seam: &Seam) -> Result<Self> {
-        let Parts { device, queue, views, memory, access, imports, hunt } = parts;
+        let Parts { device, queue, views, memory, access, imports, hunt, trace } = parts;
         let pages = (views.user.len() / PAGE as u64) as usize;
         let table = Table::new(&device, pages)?;
         let access = Arc::new(access);
@@ -93,6 +95,7 @@ impl Discrete {
             hunt,
             waited: AtomicU64::new(0),
             copiers: Mover::copiers(),
+            trace,
             record: seam.record(),
         };
         let server = Arc::new(Server { pages: Pages::new(mover, options), device });
@@ -115,6 +118,7 @@ impl Discrete {
     pub fn ready(&self, uses: &[Use]) -> Result<Ready> {
         // A program that has put its own handler over ours is told, before it matters.
         self.service.as_ref().map_or(Ok(()), Service::check)?;
+        let _span = tracing::trace_span!("migrate", slices = uses.len()).entered();
         let mover = self.mover();
         if let Some(imports) = &mover.imports {
             uses.iter().filter(|u| !u.span.is_empty()).try_for_each(|u| imports.prepare(u.span, |_, _| Ok(())))?;
@@ -228,7 +232,14 @@ impl Server {
     }
 
     fn serve_parked(&self) {
-        self.pages.mechanism().lot.run(|Parked { page, write }| self.try_serve(page, write));
+        let mover = self.pages.mechanism();
+        mover.lot.run(|Parked { page, write }| {
+            let served = self.try_serve(page, write);
+            if served {
+                mover.trace.note(|| Entry::Unparked { page, write, at: mover.trace.now() });
+            }
+            served
+        });
     }
 
     fn fetch_ahead(&self) {
@@ -302,25 +313,33 @@ impl Server {
     fn serve_here(&self, fault: Fault) {
         self.check_toucher(&fault);
         let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
+        let (trace, since) = (&mover.trace, mover.trace.now());
         if !mover.memory.is_mapped() {
             // Copying needs Vulkan, which needs a thread of ours.
             if !mover.lot.park_and_wait(Parked { page, write }) {
                 fatal("too many threads wait for pages", 0);
             }
-            return;
+        } else {
+            let wait = |point| mover.points.wait(point, || mover.reached());
+            if let Err(error) = self.pages.fault(page, write, wait) {
+                unserved(&error);
+            }
         }
-        let wait = |point| mover.points.wait(point, || mover.reached());
-        if let Err(error) = self.pages.fault(page, write, wait) {
-            unserved(&error);
-        }
+        trace.note(|| Entry::Faulted { page, write, thread: fault.thread, since, at: trace.now() });
     }
 
     /// On the service thread.
     fn serve_or_park(&self, fault: Fault) {
         self.check_toucher(&fault);
         let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
-        let served = mover.memory.is_mapped() && self.try_serve(page, write);
-        if !served && !mover.lot.park(Parked { page, write }) {
+        let (trace, thread, since) = (&mover.trace, fault.thread, mover.trace.now());
+        if mover.memory.is_mapped() && self.try_serve(page, write) {
+            trace.note(|| Entry::Faulted { page, write, thread, since, at: trace.now() });
+            return;
+        }
+        // Before it is parked: it may be served at once.
+        trace.note(|| Entry::Parked { page, write, thread, at: since });
+        if !mover.lot.park(Parked { page, write }) {
             fatal("too many threads wait for pages", 0);
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     gpu::{CHUNK_SLOTS, DeviceMemory, Part, Queue, Table},
     os::faults::Access,
+    trace::Trace,
 };
 use smallvec::SmallVec;
 use std::{
@@ -61,6 +62,7 @@ pub(super) struct Mover {
     pub waited: AtomicU64,
     /// Threads that may copy at once.
     pub copiers: usize,
+    pub trace: Trace,
     /// For tests: told of all that is done here.
     pub record: Record,
 }

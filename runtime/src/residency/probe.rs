@@ -14,6 +14,7 @@ use crate::{
         Way, plan::Dispatch,
     },
     os::mapping::{Backing, Mapping},
+    trace::Trace,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -159,7 +160,7 @@ impl Ask {
         // SAFETY: the module is the project's own and needs only required features.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
         let options = QueueOptions { group: 1, spin: Duration::ZERO, launch_limit: None };
-        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options);
+        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options, Trace::default());
         Ok(Ask { queue, pipeline })
     }
 

@@ -59,6 +59,17 @@ pub enum Size {
     Exactly(u64),
 }
 
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Size::Small => f.write_str("small"),
+            Size::Medium => f.write_str("medium"),
+            Size::Large => f.write_str("large"),
+            Size::Exactly(count) => count.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Size {
     type Err = String;
 
