@@ -141,6 +141,12 @@ impl Discrete {
                 record.note(Event::Issued { point, first: pages.start, pages: pages.len(), write });
             }
         }
+        let trace = &self.mover().trace;
+        if trace.is_on() {
+            for (Want { pages, write }, in_place) in ready.uses() {
+                trace.note(|| Entry::Used { point, first: pages.start, pages: pages.len(), write, in_place });
+            }
+        }
         self.server.pages.commit(ready, point);
     }
 

@@ -99,8 +99,7 @@ struct Tracks<'r> {
 
 impl<'r> Tracks<'r> {
     fn kernels(&mut self, recording: &'r Recording) {
-        let mut launches: Vec<_> =
-            recording.launches.iter().filter_map(|launch| Some((launch, launch.ran?))).collect();
+        let mut launches: Vec<_> = recording.launches.iter().filter_map(|launch| Some((launch, launch.ran?))).collect();
         launches.sort_by_key(|(_, [start, _])| *start);
         for (launch, time) in launches {
             let name = recording.kernels.get(launch.kernel).map_or("kernel", String::as_str);
@@ -108,7 +107,8 @@ impl<'r> Tracks<'r> {
                 let of = launch.uses.iter().filter(|used| !in_place || used.in_place);
                 Some(of.map(|used| used.pages.len() as u64).sum())
             };
-            let args = Args { point: Some(launch.point), pages: pages(false), in_place_pages: pages(true), ..Args::default() };
+            let args =
+                Args { point: Some(launch.point), pages: pages(false), in_place_pages: pages(true), ..Args::default() };
             self.slice(DEVICE, 1, time, name, args);
         }
         for launch in &recording.launches {
@@ -162,7 +162,16 @@ impl<'r> Tracks<'r> {
         for (at, pages) in values {
             let args = Args { bytes: Some(pages * PAGE as u64), ..Args::default() };
             let ts = self.micros(at);
-            self.events.push(Event { name: "device memory", ph: "C", ts, dur: None, pid: DEVICE, tid: 0, s: None, args });
+            self.events.push(Event {
+                name: "device memory",
+                ph: "C",
+                ts,
+                dur: None,
+                pid: DEVICE,
+                tid: 0,
+                s: None,
+                args,
+            });
         }
     }
 

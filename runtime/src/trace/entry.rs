@@ -1,6 +1,7 @@
 //! What the log holds: one thing that happened, and its form as words.
 
 use super::Cause;
+use std::ops::Range;
 
 /// Words of an entry. The first says that the entry is complete: it is never zero, and is stored last.
 pub(super) const WORDS: usize = 6;
@@ -57,6 +58,18 @@ impl Head {
 }
 
 impl Entry {
+    /// The pages that something happened to.
+    pub(super) fn touches(&self) -> Option<Range<usize>> {
+        match *self {
+            Entry::Used { first, pages, .. }
+            | Entry::ToDevice { first, pages, .. }
+            | Entry::ToHost { first, pages, .. }
+            | Entry::Dropped { first, pages, .. } => Some(first..first + pages),
+            Entry::Faulted { page, .. } | Entry::Parked { page, .. } => Some(page..page + 1),
+            _ => None,
+        }
+    }
+
     /// The words, of which the first is not zero.
     pub(super) fn pack(self) -> [u64; WORDS] {
         let head = |kind, with, flags, thread| Head { kind, with, flags, thread }.pack();
@@ -123,8 +136,12 @@ mod tests {
         let run = || (any::<usize>(), any::<usize>());
         let times = || any::<[u64; 2]>();
         prop_oneof![
-            (any::<[u64; 2]>(), any::<[u32; 2]>())
-                .prop_map(|([point, at], [kernel, thread])| Entry::Launched { point, kernel, thread, at }),
+            (any::<[u64; 2]>(), any::<[u32; 2]>()).prop_map(|([point, at], [kernel, thread])| Entry::Launched {
+                point,
+                kernel,
+                thread,
+                at
+            }),
             (any::<u64>(), run(), any::<[bool; 2]>()).prop_map(|(point, (first, pages), [write, in_place])| {
                 Entry::Used { point, first, pages, write, in_place }
             }),
@@ -132,9 +149,8 @@ mod tests {
             (run(), cause(), times()).prop_map(|((first, pages), cause, [since, at])| {
                 Entry::ToDevice { first, pages, cause, since, at }
             }),
-            (run(), cause(), times()).prop_map(|((first, pages), cause, [since, at])| {
-                Entry::ToHost { first, pages, cause, since, at }
-            }),
+            (run(), cause(), times())
+                .prop_map(|((first, pages), cause, [since, at])| { Entry::ToHost { first, pages, cause, since, at } }),
             (run(), cause(), any::<u64>()).prop_map(|((first, pages), cause, at)| Entry::Dropped {
                 first,
                 pages,
@@ -142,15 +158,21 @@ mod tests {
                 at
             }),
             (any::<usize>(), any::<u64>()).prop_map(|(page, at)| Entry::Bouncing { page, at }),
-            (any::<usize>(), any::<bool>(), any::<u32>(), times()).prop_map(|(page, write, thread, [since, at])| {
-                Entry::Faulted { page, write, thread, since, at }
-            }),
+            (any::<usize>(), any::<bool>(), any::<u32>(), times())
+                .prop_map(|(page, write, thread, [since, at])| { Entry::Faulted { page, write, thread, since, at } }),
             (any::<usize>(), any::<bool>(), any::<u32>(), any::<u64>())
                 .prop_map(|(page, write, thread, at)| Entry::Parked { page, write, thread, at }),
-            (any::<usize>(), any::<bool>(), any::<u64>())
-                .prop_map(|(page, write, at)| Entry::Unparked { page, write, at }),
-            (any::<u8>(), run(), any::<u64>())
-                .prop_map(|(hint, (first, pages), at)| Entry::Hinted { hint, first, pages, at }),
+            (any::<usize>(), any::<bool>(), any::<u64>()).prop_map(|(page, write, at)| Entry::Unparked {
+                page,
+                write,
+                at
+            }),
+            (any::<u8>(), run(), any::<u64>()).prop_map(|(hint, (first, pages), at)| Entry::Hinted {
+                hint,
+                first,
+                pages,
+                at
+            }),
             (run(), any::<u64>()).prop_map(|((first, pages), at)| Entry::Allocated { first, pages, at }),
             (run(), any::<u64>()).prop_map(|((first, pages), at)| Entry::Freed { first, pages, at }),
         ]

@@ -4,9 +4,9 @@
 //! what was read from it, with names; `timeline` follows pages through it. From a recording come a trace for Perfetto (`chrome`) and
 //! a page for people (`report`), with the feature `report`.
 
+mod cause;
 #[cfg(feature = "report")]
 mod chrome;
-mod cause;
 mod clock;
 mod entry;
 mod log;
@@ -18,6 +18,10 @@ mod ranges;
 mod recording;
 #[cfg(feature = "report")]
 mod report;
+#[cfg(all(test, feature = "report"))]
+mod testdata;
+#[cfg(all(test, feature = "report"))]
+mod tests;
 #[cfg(feature = "report")]
 mod timeline;
 
@@ -30,7 +34,7 @@ pub use output::Output;
 pub(crate) use recording::About;
 pub use recording::Recording;
 #[cfg(feature = "report")]
-use recording::{Direction, Launch, Used};
+use recording::{Allocation, Direction, Launch, Used};
 
 use crate::{addr::Span, os};
 use log::Log;

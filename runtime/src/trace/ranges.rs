@@ -1,6 +1,6 @@
 //! What memory is shown as: ranges with names, and the rows of the map that they take.
 
-use super::Recording;
+use super::{Allocation, Recording};
 use std::ops::Range;
 
 /// Neighbouring pages that are shown under one name.
@@ -34,35 +34,8 @@ const NAMES: usize = 3;
 
 impl Ranges {
     pub fn of(recording: &Recording) -> Self {
-        let touched = touched(recording);
-        let mut ranges: Vec<Shown> = vec![];
-        let mut names: Vec<Vec<&str>> = vec![];
-        let mut allocations: Vec<_> = recording.allocations.iter().collect();
-        allocations.sort_by_key(|allocation| allocation.pages.start);
-        for allocation in allocations.into_iter().filter(|allocation| meets(&touched, &allocation.pages)) {
-            let shares = ranges.last().is_some_and(|last| allocation.pages.start < last.pages.end);
-            if !shares {
-                ranges.push(Shown { name: String::new(), pages: allocation.pages.clone(), named: false });
-                names.push(vec![]);
-            }
-            let (Some(range), Some(names)) = (ranges.last_mut(), names.last_mut()) else { continue };
-            range.pages.end = range.pages.end.max(allocation.pages.end);
-            if let Some(name) = allocation.name.as_deref().filter(|name| !names.contains(name)) {
-                names.push(name);
-            }
-        }
-        for (range, mut names) in ranges.iter_mut().zip(names) {
-            range.named = !names.is_empty();
-            if names.len() > NAMES {
-                names.truncate(NAMES);
-                names.push("…");
-            }
-            range.name = match range.named {
-                true => names.join(" / "),
-                false => format!("allocation at {:#x}", recording.address(range.pages.start)),
-            };
-        }
-        ranges.extend(between(&touched, &ranges));
+        let mut ranges = allocated(recording);
+        ranges.extend(between(&touched(recording), &ranges));
         ranges.sort_by_key(|range| range.pages.start);
         Ranges(together(ranges))
     }
@@ -117,10 +90,49 @@ fn touched(recording: &Recording) -> Vec<Range<usize>> {
     joined
 }
 
-/// Whether `pages` has any of the ranges, which are in order.
-fn meets(ranges: &[Range<usize>], pages: &Range<usize>) -> bool {
-    let at = ranges.partition_point(|range| range.end <= pages.start);
-    ranges.get(at).is_some_and(|range| range.start < pages.end)
+/// The allocations that something happened to. Pages that several had, one after the other, are divided where one of them begins or ends.
+fn allocated(recording: &Recording) -> Vec<Shown> {
+    let touched: Vec<&Allocation> = recording.allocations.iter().filter(|allocation| allocation.touched).collect();
+    let mut borders: Vec<usize> = touched.iter().flat_map(|a| [a.pages.start, a.pages.end]).collect();
+    borders.sort_unstable();
+    borders.dedup();
+    let mut by_start = touched;
+    by_start.sort_by_key(|allocation| allocation.pages.start);
+    let mut coming = by_start.into_iter().peekable();
+    let mut here: Vec<&Allocation> = vec![];
+    let mut found: Vec<(Vec<&str>, Range<usize>)> = vec![];
+    for (from, to) in borders.iter().zip(borders.iter().skip(1)) {
+        let stays = here.iter().any(|allocation| allocation.pages.end > *from);
+        here.retain(|allocation| allocation.pages.end > *from);
+        while let Some(allocation) = coming.next_if(|allocation| allocation.pages.start == *from) {
+            here.push(allocation);
+        }
+        if here.is_empty() {
+            continue;
+        }
+        here.sort_by_key(|allocation| allocation.from);
+        let mut names: Vec<&str> = vec![];
+        for name in here.iter().filter_map(|allocation| allocation.name.as_deref()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        match found.last_mut() {
+            // A border that only an allocation of another time has.
+            Some((known, pages)) if stays && *known == names => pages.end = *to,
+            _ => found.push((names, *from..*to)),
+        }
+    }
+    let shown = |(mut names, pages): (Vec<&str>, Range<usize>)| {
+        let named = !names.is_empty();
+        if names.len() > NAMES {
+            names.truncate(NAMES);
+            names.push("…");
+        }
+        let address = || format!("{:#x}", recording.address(pages.start));
+        Shown { name: if named { names.join(" / ") } else { address() }, pages, named }
+    };
+    found.into_iter().map(shown).collect()
 }
 
 /// What was touched outside of the allocations of whole pages, which are in order: what small ones share.

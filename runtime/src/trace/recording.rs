@@ -5,8 +5,14 @@ use super::{
     log::Contents,
     names::{Given, NamedRegion},
 };
-use crate::{Capabilities, Stats, addr::{PAGE, Span}};
-use std::{collections::HashMap, ops::Range};
+use crate::{
+    Capabilities, Stats,
+    addr::{PAGE, Span},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
 /// What happened on a heap, as far as it was logged: from [`Svm::recording`](crate::Svm::recording).
 #[derive(Clone)]
@@ -105,6 +111,8 @@ pub(super) struct Allocation {
     pub until: Option<u64>,
     /// The last that it was given.
     pub name: Option<String>,
+    /// Whether launches, moves or faults had to do with it.
+    pub touched: bool,
 }
 
 impl Recording {
@@ -133,9 +141,7 @@ impl Recording {
 
     /// The first and the last moment of what was logged.
     pub(super) fn time(&self) -> Range<u64> {
-        let launches = self.launches.iter().flat_map(|launch| {
-            launch.ran.into_iter().flatten().chain([launch.issued])
-        });
+        let launches = self.launches.iter().flat_map(|launch| launch.ran.into_iter().flatten().chain([launch.issued]));
         let moves = self.moves.iter().flat_map(|m| [m.since, m.at]);
         let faults = self.faults.iter().flat_map(|fault| [fault.since, fault.at]);
         let all = launches.chain(moves).chain(faults);
@@ -161,7 +167,7 @@ struct Reader<'c> {
     parked: HashMap<(usize, bool), Vec<usize>>,
     allocations: Vec<Allocation>,
     /// Of those, the ones that are there, by their first page.
-    live: HashMap<usize, usize>,
+    live: BTreeMap<usize, usize>,
 }
 
 impl<'c> Reader<'c> {
@@ -174,11 +180,14 @@ impl<'c> Reader<'c> {
             faults: vec![],
             parked: HashMap::new(),
             allocations: vec![],
-            live: HashMap::new(),
+            live: BTreeMap::new(),
         }
     }
 
     fn read(&mut self, entry: &Entry) {
+        if let Some(pages) = entry.touches() {
+            self.touch(pages);
+        }
         let mut moved = |direction, first, pages, cause, since, at| {
             self.moves.push(Move { direction, pages: first..first + pages, cause, since, at });
         };
@@ -226,7 +235,7 @@ impl<'c> Reader<'c> {
                     Some(known) => self.allocations[*known].pages = pages,
                     None => {
                         self.live.insert(first, self.allocations.len());
-                        self.allocations.push(Allocation { pages, from: at, until: None, name: None });
+                        self.allocations.push(Allocation { pages, from: at, until: None, name: None, touched: false });
                     }
                 }
             }
@@ -236,6 +245,17 @@ impl<'c> Reader<'c> {
                 }
             }
             Entry::Bouncing { .. } | Entry::Hinted { .. } => {}
+        }
+    }
+
+    fn touch(&mut self, pages: Range<usize>) {
+        for (_, known) in self.live.range(..pages.end).rev() {
+            let allocation = &mut self.allocations[*known];
+            // They do not overlap, so those before this one end before it, too.
+            if allocation.pages.end <= pages.start {
+                break;
+            }
+            allocation.touched = true;
         }
     }
 
@@ -270,6 +290,6 @@ fn name(allocations: &mut Vec<Allocation>, region: &NamedRegion, heap: Span) {
         found = true;
     }
     if !found && !pages.is_empty() {
-        allocations.push(Allocation { pages, from: *since, until: None, name: Some(name.clone()) });
+        allocations.push(Allocation { pages, from: *since, until: None, name: Some(name.clone()), touched: true });
     }
 }

@@ -13,6 +13,7 @@ mod wordcount;
 use anyhow::{Result, bail};
 use fastrand::Rng;
 use std::{
+    fmt,
     path::{Path, PathBuf},
     str::FromStr,
     time::{Duration, Instant},

@@ -59,7 +59,9 @@ struct Past {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     /// For others.
-    Evicted { copied: bool },
+    Evicted {
+        copied: bool,
+    },
     /// The CPU touched it, or was about to.
     Fetched,
     Otherwise,

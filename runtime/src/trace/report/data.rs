@@ -28,7 +28,7 @@ pub(super) struct Data {
     pub columns: usize,
     pub ranges: Vec<RangeData>,
     pub rows: Vec<RowData>,
-    /// What the largest digit of `RowData::used` stands for: uses of each page in a column.
+    /// What the largest digit of `RowData::used` stands for: so many uses of each page in a column, or more.
     pub most_uses: f64,
     pub kernels: Vec<KernelData>,
     /// Kernel's number, start, length, pages read, pages written, pages of these in place, launches that this stands for.
@@ -146,7 +146,7 @@ fn rows_data(recording: &Recording, ranges: &Ranges, rows: &[Row], columns: &Col
     let cells = map::draw(recording, ranges, rows, columns);
     let per_page = |row: &Row, uses: f64| uses / row.pages.len() as f64;
     let all = rows.iter().zip(&cells).flat_map(|(row, cells)| cells.uses.iter().map(|uses| per_page(row, *uses)));
-    let most = all.fold(0.0, f64::max);
+    let most = quantile(all.filter(|uses| *uses > TRACE).collect(), MUCH);
     let row_data = |(row, cells): (&Row, &map::Cells)| {
         let share = |pages: &f64| digit(32.0 * pages / row.pages.len() as f64, 32);
         let used = |uses: &f64| digit(9.0 * (per_page(row, *uses) / most.max(f64::MIN_POSITIVE)).sqrt(), 9);
@@ -164,9 +164,23 @@ fn rows_data(recording: &Recording, ranges: &Ranges, rows: &[Row], columns: &Col
     (rows.iter().zip(&cells).map(row_data).collect(), most)
 }
 
-/// A number as a digit up to `most`. What is more than nothing is not zero; sums of fractions may leave a trace of nothing.
+/// What is used as much as that share of all that is used is drawn as used most: few pages that each launch uses would leave all
+/// others pale.
+const MUCH: f64 = 0.9;
+
+/// Sums of fractions may leave such a trace of nothing.
+const TRACE: f64 = 1e-6;
+
+/// The value that is at least as large as this share of all.
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() as f64 * share) as usize;
+    values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
+}
+
+/// A number as a digit up to `most`. What is more than nothing is not zero.
 fn digit(value: f64, most: u32) -> char {
-    let value = if value < 1e-6 { 0 } else { (value.round() as u32).clamp(1, most) };
+    let value = if value < TRACE { 0 } else { (value.round() as u32).clamp(1, most) };
     char::from_digit(value, 36).unwrap_or('0')
 }
 

@@ -102,7 +102,7 @@ fn bytes(pages: u64) -> u64 {
 }
 
 fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
-    let name = if range.named { format!("'{}'", range.name) } else { format!("the {}", range.name) };
+    let name = if range.named { format!("'{}'", range.name) } else { format!("the memory at {}", range.name) };
     let size = amount(bytes(range.pages.len() as u64));
     let mut found = vec![];
     let mut tell = |kind, pages, text: String, advice: String| {
@@ -115,12 +115,14 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
             all.share(round_trips),
             amount(bytes(round_trips))
         );
-        let advice = format!("prefer_location(Host) on {name}: launches then use it where it is, and nothing is copied.");
+        let advice =
+            format!("prefer_location(Host) on {name}: launches then use it where it is, and nothing is copied.");
         tell(Kind::Bouncing, round_trips, text, advice);
     }
     let again = tally.refetched + tally.written_back;
     if all.matters(again) {
-        let unread = if tally.written_back > 0 { "went home and came back unread" } else { "were evicted and fetched again" };
+        let unread =
+            if tally.written_back > 0 { "went home and came back unread" } else { "were evicted and fetched again" };
         let text = format!(
             "{} of the bytes moved {unread}: {name} ({size}) takes turns with other data in {} of device memory.",
             all.share(again),
@@ -136,7 +138,8 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
             "{} of the bytes moved were evicted after a single use: {name} ({size}).",
             all.share(tally.used_once)
         );
-        let advice = format!("prefer_location(Host) on {name}: using it where it is, once, costs less than copying it.");
+        let advice =
+            format!("prefer_location(Host) on {name}: using it where it is, once, costs less than copying it.");
         tell(Kind::UsedOnce, tally.used_once, text, advice);
     }
     if all.matters(tally.unread) {
@@ -153,7 +156,9 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
             grouped(tally.in_place_most),
             amount(bytes(tally.in_place_often_uses))
         );
-        let advice = format!("prefer_location(Device) on {name}, or access_hint(hot): one copy may replace many reads over the bus.");
+        let advice = format!(
+            "prefer_location(Device) on {name}, or access_hint(hot): one copy may replace many reads over the bus."
+        );
         tell(Kind::InPlace, tally.in_place_often, text, advice);
     }
     let each = tally.fault_pages as f64 / tally.faults.max(1) as f64;

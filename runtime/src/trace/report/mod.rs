@@ -87,7 +87,11 @@ fn figures(data: &Data) -> String {
     let share = |part: u64, of: u64| percent(part as f64 / of.max(1) as f64);
     let mut figures = vec![
         ("from first to last event", time(data.duration_ns), String::new()),
-        ("launches", grouped(launches), format!("kernels ran for {}, {} of it", time(kernel), share(kernel, data.duration_ns))),
+        (
+            "launches",
+            grouped(launches),
+            format!("kernels ran for {}, {} of it", time(kernel), share(kernel, data.duration_ns)),
+        ),
     ];
     if data.budget_bytes > 0 {
         let peak = share(stats.device_peak_bytes, data.budget_bytes);
@@ -165,7 +169,10 @@ fn counter(rows: &mut String, name: &str, value: &serde_json::Value) {
         _ => {
             let number = value.as_u64().unwrap_or(0);
             let shown = if name.contains("bytes") { amount(number) } else { grouped(number) };
-            _ = writeln!(rows, "<tr data-counter=\"{name}\" data-value=\"{number}\"><td>{name}</td><td>{shown}</td></tr>");
+            _ = writeln!(
+                rows,
+                "<tr data-counter=\"{name}\" data-value=\"{number}\"><td>{name}</td><td>{shown}</td></tr>"
+            );
         }
     }
 }
@@ -192,7 +199,10 @@ mod tests {
 
     #[test]
     fn every_place_in_the_template_has_a_value() {
-        let names = ["title", "subtitle", "style", "figures", "findings", "kernels", "ranges", "counters", "footnote", "data", "script"];
+        let names = [
+            "title", "subtitle", "style", "figures", "findings", "kernels", "ranges", "counters", "footnote", "data",
+            "script",
+        ];
         let mut found: Vec<&str> = TEMPLATE.split("{{").skip(1).filter_map(|part| part.split("}}").next()).collect();
         found.sort_unstable();
         found.dedup();

@@ -90,7 +90,8 @@
       const row = data.rows[at];
       for (let column = 0; column < n; column++) {
         const d = share(row.device, column), b = Math.min(1 - d, share(row.both, column));
-        const strength = 0.26 + 0.74 * parseInt(row.used[column], 10) / 9;
+        const used = parseInt(row.used[column], 10);
+        const strength = used === 0 ? 0.28 : 0.52 + 0.48 * used / 9;
         const tone = [[d, device], [b, both], [1 - d - b, host]].map(([part, tone]) => [part * strength, tone]);
         c.fillStyle = mix([...tone, [1 - strength, card]]);
         c.fillRect(x(column), top, x(column + 1) - x(column) + 0.5, bottom - top);
@@ -106,7 +107,9 @@
     }
     for (const group of groups) {
       const range = data.ranges[group.range];
-      label(range.name + "  " + amount(range.bytes), (group.top + group.bottom) / 2);
+      const middle = (group.top + group.bottom) / 2, tall = group.bottom - group.top >= 32;
+      label(range.name, tall ? middle - 8 : middle);
+      if (tall) label(amount(range.bytes), middle + 8, true);
     }
   }
 
@@ -151,7 +154,7 @@
       ? (d > 0.5 ? "with the device" : b > 0.5 ? "with both" : "with the host")
       : `of ${plural(row.pages, "page")}: ${pages(d)} with the device, ${pages(b)} with both`;
     return `${data.ranges[row.range].name}, ${row.address}\n${where}\n` +
-      (uses > 0 ? `used by launches about ${figures(uses)} times a page` : "not used by launches") +
+      (uses > 0 ? `used by launches, about ${figures(uses)} times a page` : "not used by launches") +
       (faults ? `\n${plural(faults[1], "CPU fault")}` : "");
   }
 
@@ -229,7 +232,7 @@
     const most = [up, down].map(stacks => Math.max(0, ...sums(stacks)));
     const total = most[0] + most[1];
     if (total === 0) return null;
-    const height = 120, zero = top + Math.max(14, Math.min(height - 14, height * most[0] / total));
+    const height = 128, zero = top + Math.max(32, Math.min(height - 32, height * most[0] / total));
     const pixels = bytes => Math.max(1, bytes / Math.max(most[0] / (zero - top), most[1] / (top + height - zero)));
     const draw = () => {
       label("to the device", Math.max(top + 7, zero - 22));

@@ -54,7 +54,10 @@ mod tests {
     fn numbers_have_three_figures_and_a_fitting_unit() {
         let amounts = [0, 1023, 65536, 3 << 19, 100 << 20, 12_345_678, u64::MAX].map(amount);
         assert_eq!(amounts, ["0 B", "1023 B", "64 KiB", "1.50 MiB", "100 MiB", "11.8 MiB", "16777216 TiB"]);
-        assert_eq!([0, 999, 1234, 56_789_000, 2_000_000_000].map(time), ["0 ns", "999 ns", "1.23 µs", "56.8 ms", "2.00 s"]);
+        assert_eq!(
+            [0, 999, 1234, 56_789_000, 2_000_000_000].map(time),
+            ["0 ns", "999 ns", "1.23 µs", "56.8 ms", "2.00 s"]
+        );
         assert_eq!((percent(0.617), grouped(1_234_567)), ("62 %".into(), "1,234,567".into()));
     }
 }
