@@ -2,7 +2,7 @@
 
 use crate::{
     Svm,
-    config::{Config, Faults, Placement, Translation},
+    config::{Config, DeviceModel, Faults, Placement, Policy, Translation},
     error::Result,
     gpu::{Way, call::Calls, plan::QueueDevice},
     os::{call::SystemCalls, mapping::Backing},
@@ -11,7 +11,8 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 
 /// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_PLACEMENT`,
-/// `VKSVM_TRANSLATION`, `VKSVM_FAULTS`, `VKSVM_IN_PLACE`, `VKSVM_VALIDATION`, `VKSVM_DETECT_UNTRANSLATED`, `VKSVM_TRACE`) and the device.
+/// `VKSVM_TRANSLATION`, `VKSVM_FAULTS`, `VKSVM_IN_PLACE`, `VKSVM_POLICY`, `VKSVM_DEVICE_MODEL`, `VKSVM_VALIDATION`, `VKSVM_DETECT_UNTRANSLATED`,
+/// `VKSVM_TRACE`) and the device.
 ///
 /// ```no_run
 /// let svm = vksvm::Svm::builder().device("llvmpipe").heap_size(4 << 30).open()?;
@@ -73,6 +74,18 @@ impl SvmBuilder {
     /// budget is an error. Overrides `VKSVM_IN_PLACE`. Default: yes.
     pub fn in_place(mut self, on: bool) -> Self {
         self.config.in_place = on;
+        self
+    }
+
+    /// Who decides which pages are with the device, in discrete placement. Overrides `VKSVM_POLICY`. Default: [`Policy::Auto`].
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.config.policy = Ok(policy);
+        self
+    }
+
+    /// What copying pages and using them in place is taken to cost. Overrides `VKSVM_DEVICE_MODEL`. Default: [`DeviceModel::Auto`].
+    pub fn device_model(mut self, model: DeviceModel) -> Self {
+        self.config.device_model = Ok(model);
         self
     }
 

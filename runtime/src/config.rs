@@ -90,14 +90,50 @@ pub enum Faults {
 }
 named!(Faults, "faults", Auto = "auto", Userfaultfd = "userfaultfd", Sigbus = "sigbus", Signal = "signal");
 
+/// Who decides which pages are with the device, in discrete placement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Policy {
+    /// What the runtime learns from launches, CPU faults and hints, weighed by what copying and using in place cost.
+    #[default]
+    Auto,
+    /// Launches have all that they use moved to the device, and what was not used for the longest time makes room. What others are
+    /// compared with.
+    Lru,
+}
+named!(Policy, "policy", Auto = "auto", Lru = "lru");
+
+/// What copying pages and using them in place is taken to cost, by [`Policy::Auto`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum DeviceModel {
+    /// What is measured, on a device with memory of its own. On one whose memory is the host's nothing would ever be worth moving, so that
+    /// discrete placement, which there is for trying programs out, is decided as for PCI Express 4.
+    #[default]
+    Auto,
+    /// What is measured when the heap is opened.
+    Measured,
+    /// A card behind 16 lanes of PCI Express 3.
+    Pcie3,
+    /// A card behind 16 lanes of PCI Express 4.
+    Pcie4,
+}
+named!(DeviceModel, "device_model", Auto = "auto", Measured = "measured", Pcie3 = "pcie3", Pcie4 = "pcie4");
+
 /// Options as they are in force: built by `SvmBuilder`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub device: Option<String>,
-    /// An error where the environment names one that there is not; so for the next two.
+    /// An error where the environment names one that there is not; so for the next four.
     pub placement: Result<Placement>,
     pub translation: Result<Translation>,
     pub faults: Result<Faults>,
+    pub policy: Result<Policy>,
+    pub device_model: Result<DeviceModel>,
     /// Bytes of device memory.
     pub device_budget: Option<u64>,
     /// Whether the device may work on pages that stay with the host.
@@ -145,6 +181,8 @@ impl Config {
             placement: named(var("VKSVM_PLACEMENT")),
             translation: named(var("VKSVM_TRANSLATION")),
             faults: named(var("VKSVM_FAULTS")),
+            policy: named(var("VKSVM_POLICY")),
+            device_model: named(var("VKSVM_DEVICE_MODEL")),
             device_budget: None,
             in_place: on("VKSVM_IN_PLACE").unwrap_or(true),
             detect_untranslated: on("VKSVM_DETECT_UNTRANSLATED").unwrap_or(false),
@@ -181,6 +219,8 @@ impl Config {
         self.placement.clone()?;
         self.translation.clone()?;
         self.faults.clone()?;
+        self.policy.clone()?;
+        self.device_model.clone()?;
         if self.launch_limit == Some(Duration::ZERO) {
             return bad("launch_limit", "must be longer than zero, or None for no limit");
         }

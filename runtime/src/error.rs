@@ -349,6 +349,51 @@ pub enum Error {
         /// Its size.
         bytes: u64,
     },
+    // ---- hints ----
+    /// A hint about no bytes.
+    #[error("{asked} of an empty region at {address:#x} says nothing; pass at least one byte of the heap")]
+    EmptyHint {
+        /// The hint.
+        asked: &'static str,
+        /// Where the region is.
+        address: u64,
+    },
+    /// A hint about what no allocation of this heap has.
+    #[error("{asked} of {bytes} bytes at {address:#x}: {}", if *other {
+        "that is memory of another vksvm heap; ask the Svm that it was allocated from"
+    } else {
+        "not all of that is allocated in this heap, or it was freed; pass memory from svm.vec(..) or svm.alloc()"
+    })]
+    HintOutside {
+        /// The hint.
+        asked: &'static str,
+        /// Where the region is.
+        address: u64,
+        /// Its size.
+        bytes: u64,
+        /// Whether another `Svm`'s heap has it.
+        other: bool,
+    },
+    /// More was to be pinned to the device than may be.
+    #[error(
+        "pinning {bytes} bytes to the device would leave others less than half of its budget: {pinned} of {budget} bytes are pinned; \
+         unpin something or open with a larger device_budget"
+    )]
+    PinnedTooMuch {
+        /// What was asked for, rounded outward to pages.
+        bytes: u64,
+        /// What is pinned there.
+        pinned: u64,
+        /// The budget.
+        budget: u64,
+    },
+    /// A launch uses memory that is pinned to the host, and the device may not use it in place.
+    #[error("a launch uses {bytes} bytes that are pinned to the host, which the device cannot use in place here; unpin them, or open with in_place(true)")]
+    PinnedToHost {
+        /// Bytes in the pages that it uses and that are pinned.
+        bytes: u64,
+    },
+
     /// The slice belongs to another `Svm`.
     #[error("argument '{field}' lives in the heap of another Svm; a kernel takes memory of the Svm that loaded it")]
     OtherSvm {

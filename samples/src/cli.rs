@@ -21,6 +21,8 @@ pub enum Command {
     Info(InfoOptions),
     /// Runs workloads and checks their results
     Run(RunOptions),
+    /// Replays page traces: what would other policies have made of these runs?
+    Lab(LabOptions),
     /// Writes the GLSL of the structs that the samples share with their shaders
     #[command(hide = true)]
     Glsl {
@@ -133,6 +135,22 @@ pub struct RunOptions {
     pub out: PathBuf,
 }
 
+#[derive(Args)]
+pub struct LabOptions {
+    /// Page traces, as the runtime records them
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Device memory that pages may take, in bytes or with KiB, MiB, GiB [default: as recorded]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub budget: Option<u64>,
+    /// Whether launches may use pages that stay with the host [default: as recorded]
+    #[arg(long, value_enum)]
+    pub in_place: Option<Switch>,
+    /// Prints one JSON object a line instead of the tables
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Placement {
     /// What the device does best
@@ -231,8 +249,14 @@ mod tests {
         assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
         assert_eq!(run.open.device_budget, Some(16 << 20));
         assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
+        let line = "svm-samples lab a.trace b.trace --budget 8MiB --in-place off";
+        let Command::Lab(lab) = Cli::parse_from(line.split(' ')).command else { panic!("not the lab") };
+        assert_eq!((lab.files.len(), lab.budget), (2, Some(8 << 20)));
+        assert!(matches!(lab.in_place, Some(Switch::Off)));
         for wrong in [
             "run",
+            "lab",
+            "lab a.trace --in-place maybe",
             "run saxpy --size 0",
             "run saxpy --placement sideways",
             "run saxpy --translation none",

@@ -58,7 +58,8 @@ pub fn info(options: &InfoOptions) -> Result<()> {
     Ok(())
 }
 
-fn size(bytes: u64) -> String {
+/// A size in the largest unit of which it is at least one.
+pub fn size(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let step = (0..units.len() - 1).take_while(|i| bytes >> (10 * i) >= 1024).count();
     format!("{} {}", bytes >> (10 * step), units[step])

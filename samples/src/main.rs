@@ -3,6 +3,7 @@
 mod cli;
 mod display;
 mod info;
+mod lab;
 mod record;
 mod run;
 mod seen;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         }
         cli::Command::Info(options) => info::info(&options).map(|()| true),
         cli::Command::Run(options) => run::run(&options),
+        cli::Command::Lab(options) => lab::lab(&options).map(|()| true),
         cli::Command::Glsl { out } => info::glsl(&out).map(|()| true),
     };
     match result {

@@ -4,6 +4,7 @@ use crate::{
     fault::Busy,
     mask::{Mask, PAGES},
     mechanism::Slot,
+    policy::{Advice, Notes},
 };
 
 /// What is known of a block's pages. See the crate's documentation for what the sets mean together.
@@ -44,6 +45,8 @@ pub(crate) struct Detail {
     until: [u64; PAGES],
     /// The last point that writes it.
     written: [u64; PAGES],
+    /// What policy knows.
+    pub notes: Notes,
 }
 
 /// What a launch wants of a block, and what comes of it.
@@ -56,8 +59,14 @@ pub(crate) struct Part {
     pub write: Mask,
     /// Pages to be copied to the device.
     pub incoming: Mask,
+    /// Those of them that it does not use: they come along.
+    pub along: Mask,
     /// Pages that it uses where they are, with the host.
     pub in_place: Mask,
+    /// Pages that could be moved or used in place: what comes of it depends on the room.
+    pub optional: Mask,
+    /// Launches until the block is used again, as is expected.
+    pub distance: f32,
     /// Pages that the CPU loses.
     pub revoke: Mask,
     /// Pages that the CPU may only read from now on.
@@ -76,7 +85,10 @@ impl Part {
             all,
             write,
             incoming: none,
+            along: none,
             in_place: none,
+            optional: none,
+            distance: 0.0,
             revoke: none,
             protect: none,
             populate: none,
@@ -107,6 +119,11 @@ pub(crate) enum Touch {
 }
 
 impl Block {
+    /// What the program has said.
+    pub fn advice(&self) -> Advice {
+        self.detail.as_ref().map_or_else(Advice::default, |d| d.notes.advice)
+    }
+
     /// Pages that an unfinished launch uses.
     pub fn busy(&self, reached: u64) -> Mask {
         match &self.detail {
@@ -198,8 +215,16 @@ impl Block {
         }
     }
 
-    /// What a CPU touch of `page`, which is not moving, needs; and the pages of which the same is true.
-    pub fn on_touch(&self, page: usize, write: bool, reached: u64, can_expose: bool) -> Result<(Touch, Mask), Busy> {
+    /// What a CPU touch of `page`, which is not moving, needs; and the pages of which the same is true. Where a reader can be given access
+    /// to what the device keeps, `shares` says which pages the device should keep.
+    pub fn on_touch(
+        &self,
+        page: usize,
+        write: bool,
+        reached: u64,
+        can_expose: bool,
+        shares: impl Fn(Mask) -> Mask,
+    ) -> Result<(Touch, Mask), Busy> {
         if !self.device.has(page) {
             // Never taken away, or for the hunt only, or given back by halves. Holes stay holes, except for this one.
             let alike = !self.device - self.moving;
@@ -209,7 +234,7 @@ impl Block {
         let readable = self.device - self.moving - write_busy;
         if !write && readable.has(page) && can_expose {
             // While launches read it, too. And where both copies are valid there is nothing to bring home.
-            let shared = readable & (busy | !self.stale);
+            let shared = readable & (busy | !self.stale | shares(readable));
             if shared.has(page) {
                 return Ok((Touch::Expose, shared));
             }

@@ -8,6 +8,7 @@ use crate::{
     mechanism::{Mechanism, Moves},
     pages::Pages,
     sync::{Ordering::Relaxed, lock},
+    watch::{Cause, Happening},
 };
 
 /// Why a touch must wait.
@@ -55,7 +56,12 @@ impl<M: Mechanism> Pages<M> {
         }
         let m = &self.mechanism;
         let reached = if self.breaks(Broken::MovesPagesInUse) { u64::MAX } else { m.reached() };
-        let (touch, alike) = match block.on_touch(page, write, reached, m.can_expose()) {
+        let since = m.now();
+        let shares = |pages| match &block.detail {
+            Some(detail) => self.policy.shares(&detail.notes, pages),
+            None => Mask::NONE,
+        };
+        let (touch, alike) = match block.on_touch(page, write, reached, m.can_expose(), shares) {
             Ok(found) => found,
             Err(busy) => return Ok(Err(busy)),
         };
@@ -83,8 +89,16 @@ impl<M: Mechanism> Pages<M> {
             // what it has, and a touch that still faults tries again.
             block.populated |= around;
             block.revoked -= around;
-            self.counters.faults.fetch_add(1, Relaxed);
-            self.counters.to_host.fetch_add(stale.count() as u64, Relaxed);
+            self.counters.fault(write);
+            self.counters.to_host(Cause::Fault, stale.count());
+            self.tell(number, stale, |first, pages| Happening::ToHost { first, pages, cause: Cause::Fault, since });
+            if let Some(detail) = block.detail.as_mut().filter(|_| touch != Touch::Restore) {
+                let bounces = self.policy.touched(&mut detail.notes, page, write, touch == Touch::Home, m.now());
+                if bounces {
+                    self.counters.bouncing.fetch_add(1, Relaxed);
+                    m.happened(Happening::Bouncing { page: number * PAGES + page });
+                }
+            }
             match touch {
                 Touch::Restore => block.protected -= around,
                 Touch::Expose => {
@@ -94,7 +108,7 @@ impl<M: Mechanism> Pages<M> {
                 }
                 Touch::Home => {
                     block.protected -= around;
-                    self.forget(number, &mut block, around);
+                    self.forget(number, &mut block, around, Cause::Fault);
                 }
             }
         } else {
@@ -117,7 +131,7 @@ impl<M: Mechanism> Pages<M> {
         let idle = block.idle(self.mechanism.reached()) & block.stale & Mask::range(first..first + pages.len());
         if !idle.is_empty() {
             // If that fails nothing has changed, and the touch will tell.
-            _ = self.bring_home(number, block, idle, Content::Kept, || ());
+            _ = self.bring_home(number, block, idle, Content::Kept, Cause::FetchAhead, || ());
         }
         true
     }

@@ -2,11 +2,12 @@
 
 use crate::{
     block::{Block, Part},
-    evict::Candidate,
     mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Cell, Pages, Want, parts},
+    policy::{Newcomer, Resident, Turn, displace},
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
+    watch::{Cause, Happening},
 };
 use std::ops::Range;
 
@@ -19,28 +20,40 @@ pub(crate) enum Content {
 }
 
 impl<M: Mechanism> Pages<M> {
-    /// Frees at least `wanted` slots if so many are idle once `reached` is, whole blocks at a time, but no page that is in `keep`.
-    /// Returns how many.
+    /// Frees slots as far as `demand` is worth it, if so many are idle once `reached` is, whole blocks at a time, but no page that is in
+    /// `keep`. Returns how many.
     ///
     /// # Errors
     /// What the mechanism says, where that is why there are none.
-    pub(crate) fn evict(&self, wanted: usize, keep: &[Part], reached: u64) -> Result<usize, M::Error> {
+    pub(crate) fn evict(
+        &self,
+        demand: &Demand,
+        keep: &[Part],
+        turn: &Turn,
+        reached: u64,
+    ) -> Result<usize, M::Error> {
         let (mut freed, mut failed) = (0, vec![]);
-        while freed < wanted {
-            let missing = wanted - freed;
-            let (chosen, found) = self.idle_blocks(missing, keep, reached, &failed);
-            if chosen.is_empty() {
-                break;
-            }
+        loop {
+            let mut residents = self.residents(turn, |number, block| {
+                let passed = failed.iter().any(|(block, _)| *block == number);
+                if passed { Mask::NONE } else { self.evictable(block, number, keep, reached) }
+            });
+            let goes = match demand {
+                Demand::For(newcomers, free) => displace(newcomers, &mut residents, free + freed).go,
+                Demand::Everything => residents.iter().map(|resident| resident.block).collect(),
+            };
+            let failures = failed.len();
+            let of = |block| residents.iter().find(|resident| resident.block == block).map_or(0, |found| found.pages);
+            let pages = goes.iter().map(|block| of(*block)).sum();
             let outcomes = Mutex::new((0, &mut failed));
             // Never an error, which would keep other blocks from being tried.
-            _ = self.mechanism.each(chosen.len(), found, &|job| {
-                let (number, kept) = chosen[job];
+            _ = self.mechanism.each(goes.len(), pages, &|job| {
+                let number = goes[job];
                 let block = lock(&self.cells[number].state);
                 // It may be another one by now.
-                let idle = block.idle(reached) - kept;
+                let idle = self.evictable(&block, number, keep, reached);
                 if !idle.is_empty() {
-                    let done = self.bring_home(number, block, idle, Content::Kept, || ());
+                    let done = self.bring_home(number, block, idle, Content::Kept, Cause::Eviction, || ());
                     let mut outcomes = lock(&outcomes);
                     match done {
                         // What the CPU cannot have back is home all the same.
@@ -52,57 +65,51 @@ impl<M: Mechanism> Pages<M> {
                 Ok(())
             });
             freed += lock(&outcomes).0;
-            if found < missing {
-                // There were no others.
+            if failed.len() == failures {
+                // Others are of no use.
                 break;
             }
         }
         self.counters.evictions.fetch_add(freed as u64, Relaxed);
+        self.cleaner.evicted(freed);
         match failed.pop() {
             Some((_, error)) if freed == 0 => Err(error),
             _ => Ok(freed),
         }
     }
 
-    /// Blocks with idle pages, in the order in which they should give them up, until these are `wanted`; with what of each is to be
-    /// kept. And how many pages these are.
-    fn idle_blocks(
-        &self,
-        wanted: usize,
-        keep: &[Part],
-        reached: u64,
-        failed: &[(usize, M::Error)],
-    ) -> (Vec<(usize, Mask)>, usize) {
-        let candidate = |block| Candidate { block, last_used: self.cells[block].last_used.load(Relaxed) };
-        let mut candidates: Vec<Candidate> = self.pool.blocks().into_iter().map(candidate).collect();
-        self.evict.order(&mut candidates);
-        let (mut chosen, mut found) = (vec![], 0);
-        for Candidate { block: number, .. } in candidates {
-            if found >= wanted {
-                break;
-            }
+    /// Blocks with pages in device memory of which `which` are of interest.
+    pub(crate) fn residents(&self, turn: &Turn, which: impl Fn(usize, &Block) -> Mask) -> Vec<Resident> {
+        let mut residents = vec![];
+        for number in self.pool.blocks() {
             let mut block = lock(&self.cells[number].state);
             if block.device.is_empty() && block.moving.is_empty() {
                 block.listed = false;
                 self.pool.unlist(number);
                 continue;
             }
-            let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
-            let idle = block.idle(reached) - kept;
-            if !idle.is_empty() && failed.iter().all(|(block, _)| *block != number) {
-                found += idle.count();
-                chosen.push((number, kept));
+            let pages = which(number, &block).count();
+            if let Some(detail) = block.detail.as_ref().filter(|_| pages > 0) {
+                let distance = self.policy.distance(turn, &detail.notes);
+                residents.push(Resident { block: number, distance, pages });
             }
         }
-        (chosen, found)
+        residents
     }
 
-    /// Brings everything home that no launch uses, so that a program can go on without the device.
+    /// Pages of a block that may leave the device for others.
+    fn evictable(&self, block: &Block, number: usize, keep: &[Part], reached: u64) -> Mask {
+        let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
+        block.idle(reached) - kept - block.advice().pinned_device
+    }
+
+    /// Brings everything home that no launch uses and that is not pinned to the device, so that a program can go on without it.
     ///
     /// # Errors
     /// What the mechanism says; nothing came home then.
     pub fn evict_idle(&self) -> Result<usize, M::Error> {
-        self.evict(usize::MAX, &[], self.mechanism.poll())
+        let turn = self.policy.current(self.mechanism.now());
+        self.evict(&Demand::Everything, &[], &turn, self.mechanism.poll())
     }
 
     /// Pages are freed: their content is of no use, and they are as if nobody had ever touched them. Waits for launches that use
@@ -125,7 +132,7 @@ impl<M: Mechanism> Pages<M> {
                 drop(block);
                 punch();
             } else {
-                let done = self.bring_home(number, block, all, Content::Dropped, punch);
+                let done = self.bring_home(number, block, all, Content::Dropped, Cause::Freed, punch);
                 result = result.and(done.and_then(|access| access));
             }
         }
@@ -146,12 +153,12 @@ impl<M: Mechanism> Pages<M> {
         assert!(parts.is_empty(), "the library writes one block at a time");
         let block = self.idle(number, all);
         let mut result = None;
-        _ = self.bring_home(number, block, all, Content::Kept, || result = Some(f()))?;
+        _ = self.bring_home(number, block, all, Content::Kept, Cause::Library, || result = Some(f()))?;
         Ok(result)
     }
 
     /// Waits until no launch uses `pages` and nobody changes them.
-    fn idle(&self, number: usize, pages: Mask) -> MutexGuard<'_, Block> {
+    pub(crate) fn idle(&self, number: usize, pages: Mask) -> MutexGuard<'_, Block> {
         loop {
             let block = self.cells[number].until(|b| ((b.moving | b.held()) & pages).is_empty());
             let Some(point) = block.points(pages, self.mechanism.reached()).max() else { return block };
@@ -168,9 +175,11 @@ impl<M: Mechanism> Pages<M> {
         mut block: MutexGuard<'_, Block>,
         pages: Mask,
         content: Content,
+        cause: Cause,
         f: impl FnOnce(),
     ) -> Result<Result<(), M::Error>, M::Error> {
         let (m, cell): (&M, &Cell) = (&self.mechanism, &self.cells[number]);
+        let since = m.now();
         block.moving |= pages;
         let (slots, stale) = (block.slots(), block.stale & pages);
         // What the library gives content through its own view must be in the CPU's, too: see `Mechanism::populate`.
@@ -197,7 +206,8 @@ impl<M: Mechanism> Pages<M> {
         block.moving -= pages;
         if copied.is_ok() {
             if content == Content::Kept {
-                self.counters.to_host.fetch_add(stale.count() as u64, Relaxed);
+                self.counters.to_host(cause, stale.count());
+                self.tell(number, stale, |first, pages| Happening::ToHost { first, pages, cause, since });
             } else {
                 // Launches that stray there find nothing. And before anybody finds the pages unmoved they have no memory, so that none
                 // is served along with a neighbour's fault.
@@ -209,7 +219,12 @@ impl<M: Mechanism> Pages<M> {
                 });
             }
             let device = pages & block.device;
-            self.forget(number, &mut block, device);
+            self.forget(number, &mut block, device, cause);
+            if let Some(detail) = block.detail.as_mut().filter(|_| content == Content::Dropped) {
+                let pinned = (detail.notes.advice.pinned_device & pages).count();
+                self.pool.pin(pinned, 0);
+                detail.notes.freed(pages);
+            }
             // Also where that failed: the page is with the host, and a touch that still faults tries again.
             block.protected -= pages;
             block.revoked -= pages;
@@ -223,12 +238,25 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Pages have no copy in device memory any more: launches do not find them there, and their slots are free.
-    pub(crate) fn forget(&self, number: usize, block: &mut Block, pages: Mask) {
+    pub(crate) fn forget(&self, number: usize, block: &mut Block, pages: Mask, cause: Cause) {
         _ = self.runs(number, pages, |run| {
             self.mechanism.point_home(run, false);
             Ok(())
         });
         let slots = block.home(pages);
+        if let Some(detail) = &mut block.detail {
+            let wasted = self.policy.left(&mut detail.notes, pages);
+            self.counters.ahead_wasted.fetch_add(u64::from(wasted), Relaxed);
+        }
         self.pool.give(pages.iter().map(|page| slots[page]));
+        self.tell(number, pages, |first, pages| Happening::Left { first, pages, cause });
     }
+}
+
+/// What device memory is wanted for.
+pub(crate) enum Demand {
+    /// Pages of a launch, or to be brought ahead, and the slots that there are.
+    For(Vec<Newcomer>, usize),
+    /// Nothing: all that may leaves.
+    Everything,
 }

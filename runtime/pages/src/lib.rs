@@ -39,27 +39,43 @@
 //! Locks: blocks', in the order of addresses; then the pool of slots. Neither is held while anything is copied, waited for, asked of the
 //! device, or done to the CPU's access. A third, which no fault ever takes, is held by the launch that makes device memory grow.
 
+mod advise;
+mod ahead;
 mod block;
 mod broken;
-mod evict;
+mod clean;
+mod counts;
 mod fault;
 mod home;
+mod lab;
 mod launch;
 mod mask;
 mod mechanism;
 mod pages;
+mod policy;
 mod pool;
 mod streams;
 mod sync;
+mod trace;
+mod watch;
 
 #[cfg(not(feature = "seam"))]
 pub(crate) use broken::Broken;
 #[cfg(feature = "seam")]
 pub use broken::Broken;
-pub use evict::{Candidate, Evict, LeastRecent};
+pub use advise::Snapshot;
+pub use ahead::{Moved, Unpinnable};
 pub use fault::Busy;
+pub use lab::{Contender, Outcome, Room, replay};
 pub use launch::{Hold, Refused};
 pub use mask::{Mask, PAGES};
 pub use mechanism::{Mechanism, Move, Moves, Slot};
-pub use pages::{Counts, Options, Pages, Want};
+pub use counts::{ByCause, Counts};
+pub use pages::{Options, Pages, Want};
+pub use policy::{
+    Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,
+    displace, leaving,
+};
 pub use pool::Usage;
+pub use trace::{Encoder, Event, Header, Malformed, Side, Trace, What};
+pub use watch::{Cause, Happening};

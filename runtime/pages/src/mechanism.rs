@@ -1,6 +1,9 @@
 //! What the protocol needs done to memory, devices and time. Whoever implements it decides nothing.
 
-use crate::mask::{Mask, PAGES};
+use crate::{
+    mask::{Mask, PAGES},
+    watch::Happening,
+};
 use std::ops::{Deref, Range};
 
 /// A page of device memory, by its number.
@@ -137,9 +140,17 @@ pub trait Mechanism: Sync {
     /// too.
     fn changed(&self) {}
 
-    /// A CPU scan goes on, most likely: a thread that is not in service should call [`crate::Pages::fetch_ahead`] until that returns
-    /// false. In service.
+    /// Something can be done ahead of need: a thread that is not in service should call [`crate::Pages::fetch_ahead`], for CPU scans, until
+    /// that returns false, then [`crate::Pages::clean_ahead`], for launches. In service.
     fn ahead(&self) {}
+
+    /// Nanoseconds since some moment. In service, too.
+    fn now(&self) -> u64 {
+        0
+    }
+
+    /// Something happened to pages, for those who watch. In service, too.
+    fn happened(&self, _what: Happening) {}
 
     /// Runs `run(0)` to `run(jobs - 1)`, in any order, in parallel where that pays. `pages` is how many are copied.
     ///

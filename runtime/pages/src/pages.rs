@@ -2,12 +2,15 @@
 
 use crate::{
     block::{Block, Part},
-    evict::{Evict, LeastRecent},
+    clean::Cleaner,
+    counts::Counters,
     mask::{Mask, PAGES},
     mechanism::Mechanism,
+    policy::Policy,
     pool::{Pool, Usage},
     streams::Streams,
-    sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering::Relaxed, lock, wait},
+    sync::{AtomicU64, Condvar, Mutex, MutexGuard, lock, wait},
+    watch::Happening,
 };
 use std::ops::Range;
 
@@ -33,10 +36,11 @@ pub struct Pages<M> {
     pub(crate) options: Options,
     pub(crate) cells: Box<[Cell]>,
     pub(crate) pool: Pool,
-    pub(crate) evict: Box<dyn Evict>,
+    pub(crate) policy: Box<dyn Policy>,
     pub(crate) streams: Streams,
+    pub(crate) cleaner: Cleaner,
     pub(crate) counters: Counters,
-    /// Counts launches, for [`crate::Candidate::last_used`].
+    /// Counts launches, as policy numbers them.
     pub(crate) clock: AtomicU64,
 }
 
@@ -46,32 +50,8 @@ pub(crate) struct Cell {
     pub state: Mutex<Block>,
     /// Something that was moving or held is no longer.
     pub changed: Condvar,
+    /// The last launch that was to use it.
     pub last_used: AtomicU64,
-}
-
-/// What has happened, in events and pages.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub faults: AtomicU64,
-    pub to_device: AtomicU64,
-    pub to_host: AtomicU64,
-    pub evictions: AtomicU64,
-    pub in_place: AtomicU64,
-}
-
-/// What has happened so far, in events and pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// CPU touches that were served.
-    pub faults: u64,
-    /// Pages copied to the device.
-    pub to_device: u64,
-    /// Pages copied back.
-    pub to_host: u64,
-    /// Pages that gave up their slot for others.
-    pub evictions: u64,
-    /// Pages that launches used with the host.
-    pub in_place: u64,
 }
 
 /// A run of pages that a launch uses.
@@ -85,13 +65,14 @@ pub struct Want {
 
 impl<M: Mechanism> Pages<M> {
     /// All pages are with the host, and the CPU may do with them what it likes.
-    pub fn new(mechanism: M, options: Options) -> Self {
+    pub fn new(mechanism: M, options: Options, policy: Box<dyn Policy>) -> Self {
         let cells = (0..options.pages.div_ceil(PAGES)).map(|_| Cell::default()).collect();
         Pages {
             cells,
             pool: Pool::new(options.limit),
-            evict: Box::new(LeastRecent),
+            policy,
             streams: Streams::default(),
+            cleaner: Cleaner::default(),
             counters: Counters::default(),
             clock: AtomicU64::new(0),
             mechanism,
@@ -102,18 +83,6 @@ impl<M: Mechanism> Pages<M> {
     /// What carries it out.
     pub fn mechanism(&self) -> &M {
         &self.mechanism
-    }
-
-    /// What has happened.
-    pub fn counts(&self) -> Counts {
-        let c = &self.counters;
-        Counts {
-            faults: c.faults.load(Relaxed),
-            to_device: c.to_device.load(Relaxed),
-            to_host: c.to_host.load(Relaxed),
-            evictions: c.evictions.load(Relaxed),
-            in_place: c.in_place.load(Relaxed),
-        }
     }
 
     /// What device memory is used for.
@@ -134,6 +103,11 @@ impl<M: Mechanism> Pages<M> {
         f: impl Fn(Range<usize>) -> Result<(), M::Error>,
     ) -> Result<(), M::Error> {
         mask.runs().try_for_each(|run| f(block * PAGES + run.start..block * PAGES + run.end))
+    }
+
+    /// Tells who watches, a run at a time.
+    pub(crate) fn tell(&self, block: usize, mask: Mask, what: impl Fn(usize, usize) -> Happening) {
+        mask.runs().for_each(|run| self.mechanism.happened(what(block * PAGES + run.start, run.len())));
     }
 
     /// Whether a law is to be broken.

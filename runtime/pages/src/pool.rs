@@ -27,6 +27,8 @@ struct State {
     peak: usize,
     /// Blocks that had pages in device memory when they were last looked at.
     blocks: BTreeSet<usize>,
+    /// Pages that are pinned to the device, there or not.
+    pinned: usize,
     /// Counts changes, for those who wait for one.
     generation: u64,
 }
@@ -35,6 +37,8 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Short {
     pub lacking: usize,
+    /// Slots that were free.
+    pub free: usize,
     /// For [`Pool::wait`]: of the moment in which they were lacking, so that no change since then is missed.
     pub generation: u64,
     /// Slots that had been made.
@@ -54,7 +58,7 @@ pub struct Usage {
 
 impl Pool {
     pub fn new(limit: usize) -> Self {
-        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: BTreeSet::new(), generation: 0 };
+        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: BTreeSet::new(), pinned: 0, generation: 0 };
         Pool { growing: Mutex::new(()), state: Mutex::new(state), changed: Condvar::new(), limit }
     }
 
@@ -65,7 +69,7 @@ impl Pool {
         }
         let mut s = lock(&self.state);
         let free = s.free.len();
-        let short = || Short { lacking: slots - free, generation: s.generation, made: s.made };
+        let short = || Short { lacking: slots - free, free, generation: s.generation, made: s.made };
         let left = free.checked_sub(slots).ok_or_else(short)?;
         let mut taken: Vec<Slot> = s.free.drain(left..).collect();
         s.peak = s.peak.max(s.made - s.free.len());
@@ -141,6 +145,23 @@ impl Pool {
         lock(&self.state).free.len()
     }
 
+    /// Slots that are free or could still be made.
+    pub fn left(&self) -> usize {
+        let s = lock(&self.state);
+        s.free.len() + if s.full { 0 } else { self.limit - s.made }
+    }
+
+    /// Of some pages, `before` were pinned to the device, and `after` are. In service, too.
+    pub fn pin(&self, before: usize, after: usize) {
+        let mut s = lock(&self.state);
+        s.pinned = s.pinned + after - before;
+    }
+
+    /// Pages that are pinned to the device.
+    pub fn pinned(&self) -> usize {
+        lock(&self.state).pinned
+    }
+
     pub fn made(&self) -> usize {
         lock(&self.state).made
     }
@@ -175,11 +196,11 @@ mod tests {
     #[test]
     fn all_or_nothing_and_lowest_first() {
         let pool = Pool::new(10);
-        let short = |lacking, made| Err(Short { lacking, generation: 0, made });
-        assert_eq!(pool.take(1), short(1, 0));
+        let short = |lacking, free, made| Err(Short { lacking, free, generation: 0, made });
+        assert_eq!(pool.take(1), short(1, 0, 0));
         pool.add(Some(0..4));
         assert!(pool.may_grow());
-        assert_eq!(pool.take(6), short(2, 4));
+        assert_eq!(pool.take(6), short(2, 4, 4));
         assert_eq!(pool.take(3), Ok(vec![0, 1, 2]));
         pool.give([1, 0].into_iter());
         pool.add(Some(4..10));

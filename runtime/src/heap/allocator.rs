@@ -214,6 +214,12 @@ impl Heap {
         self.span().contains(span)
     }
 
+    /// Whether all pages of `span`, which lies in the heap, belong to allocations. Of pages that small allocations share one is enough.
+    pub(crate) fn is_live(&self, span: Span) -> bool {
+        let pages = span.units(self.span().start, PAGE);
+        lock(&self.runs).are_taken(pages.start as Page, pages.len() as u32)
+    }
+
     /// The segment that an address lies in, or `None` outside of the heap.
     #[cfg(test)]
     pub(crate) fn segment_of(&self, address: u64) -> Option<usize> {

@@ -5,6 +5,7 @@ use crate::{
     addr::{PAGE, Span},
     error::Error,
     gpu::{Calibration, Device},
+    hints::Region,
     os::threads,
     trace::{About, Clock, Entry, Recording, Trace},
 };
@@ -72,8 +73,8 @@ impl Svm {
 
     /// From now on traces and reports call this memory by this name; does nothing where nothing is traced. What is not named goes by its
     /// address.
-    pub fn name<T>(&self, memory: *const [T], name: &str) {
-        let span = Span::of(memory);
+    pub fn name(&self, region: impl Into<Region>, name: &str) {
+        let span = region.into().0;
         if self.0.trace.is_on() && self.0.span().contains(span) {
             self.0.trace.name(span, name);
         }

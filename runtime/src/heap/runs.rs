@@ -88,6 +88,12 @@ impl Runs {
         self.insert(start, run);
     }
 
+    /// Whether none of these pages (at least one) is free.
+    pub(super) fn are_taken(&self, first: Page, len: u32) -> bool {
+        let end = first.saturating_add(len);
+        self.by_start.range(..end).next_back().is_none_or(|(start, run)| start + run <= first)
+    }
+
     /// Free pages.
     pub(super) fn free(&self) -> u32 {
         self.free
@@ -234,6 +240,13 @@ mod tests {
                         let (first, len) = held.swap_remove(which % held.len());
                         runs.give(first, len);
                         taken[first as usize..(first + len) as usize].fill(false);
+                    }
+                }
+                for first in 0..PAGES {
+                    for len in [1, 5, PAGES - first] {
+                        let end = (first + len).min(PAGES);
+                        let all = taken[first as usize..end as usize].iter().all(|taken| *taken);
+                        prop_assert_eq!(runs.are_taken(first, end - first), all);
                     }
                 }
                 prop_assert_eq!(runs.free() as usize, taken.iter().filter(|taken| !**taken).count());

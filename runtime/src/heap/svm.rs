@@ -198,6 +198,11 @@ impl Inner {
         self.heap.span()
     }
 
+    /// As `Heap::is_live`.
+    pub fn is_live(&self, span: Span) -> bool {
+        self.heap.is_live(span)
+    }
+
     /// As `Heap::alloc`.
     pub fn alloc(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>> {
         let ptr = self.heap.alloc(layout, zeroed)?;

@@ -134,7 +134,7 @@ impl<A: KernelArgs> Kernel<A> {
         }
         let after = || uses.iter().map(|used| used.uses.conflict(used.write)).max().unwrap_or(0);
         let residency = &self.svm.0.residency;
-        let mut ready = Some(residency.ready(&dispatch.uses)?);
+        let mut ready = Some(residency.ready(&dispatch.uses, code.number)?);
         // Before the submission, which the device may begin at once.
         let at = trace.now();
         let record = |point| {

@@ -17,7 +17,12 @@ use crate::{
     gpu::{Device, Pipeline, PipelineSource},
 };
 use rspirv::spirv::{Capability, Op};
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    marker::PhantomData,
+    sync::Arc,
+};
 
 /// A kernel that is ready to be launched with arguments `A`. Clones share it; `Send` and `Sync`; keep it in a struct
 /// as `Kernel<Saxpy<'static>>`.
@@ -36,6 +41,8 @@ pub(super) struct Code {
     pub alignments: Vec<u32>,
     /// What the log calls it.
     pub traced: u32,
+    /// Of what it was made from: the same in every run of a program, so that launches can be told by it.
+    pub number: u64,
 }
 
 impl<A: KernelArgs> Clone for Kernel<A> {
@@ -116,6 +123,8 @@ impl Loader<'_> {
     /// that covers, provided that the launch keeps its own promise.
     pub unsafe fn load<A: KernelArgs>(self) -> Result<Kernel<A>> {
         let Loader { svm, spirv, entry, constants } = self;
+        let mut number = DefaultHasher::new();
+        (spirv, &entry).hash(&mut number);
         let device = &svm.0.device;
         let mut words = words(spirv)?;
         let layout = A::layout();
@@ -132,6 +141,7 @@ impl Loader<'_> {
         }
         let local_size = module.local_size;
         let constants: Vec<_> = constants.into_iter().map(|(id, value)| (id, value.bytes)).collect();
+        constants.hash(&mut number);
         let lowered;
         let words: &[u32] = match &svm.0.lowering {
             Some(lowering) => {
@@ -152,7 +162,7 @@ impl Loader<'_> {
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
         let alignments = facts.iter().map(|fact| fact.alignment).collect();
         let traced = svm.0.trace.kernel(&traced_name::<A>(&entry));
-        let code = Arc::new(Code { pipeline, local_size, alignments, traced });
+        let code = Arc::new(Code { pipeline, local_size, alignments, number: number.finish(), traced });
         Ok(Kernel { svm, code, timed: false, args: PhantomData })
     }
 }

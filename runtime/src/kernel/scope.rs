@@ -9,6 +9,7 @@
 use super::{In, InOut, Out};
 use crate::{
     Svm,
+    addr::Span,
     error::{Error, Result},
     gpu::plan::Owner,
 };
@@ -233,6 +234,16 @@ impl<T> Lent<'_, T> {
         self.wait(true)?;
         // SAFETY: borrowed for longer than `self`; no launch uses it, and a new one needs `self`.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.ptr, self.len) })
+    }
+
+    /// The unified addresses of its elements.
+    pub(crate) fn span(&self) -> Span {
+        Span::of(std::ptr::slice_from_raw_parts(self.ptr, self.len))
+    }
+
+    /// Whose heap it is in.
+    pub(crate) fn svm(&self) -> &Svm {
+        self.svm
     }
 
     /// Elements in the slice.

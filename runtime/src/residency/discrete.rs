@@ -10,12 +10,13 @@
 use super::{
     Imports, Views,
     mover::Mover,
+    prefetch::{Asked, Job, Prefetches},
     record::Event,
     translation::{table_cost, table_lowering},
     waiting::{Bell, Lot, Parked, Points},
 };
 use crate::{
-    addr::{BLOCK, PAGE},
+    addr::{BLOCK, PAGE, Span},
     builder::Seam,
     config::Faults,
     error::{Error, Result},
@@ -32,7 +33,9 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     thread::JoinHandle,
 };
-use vksvm_pages::{Busy, Hold, Mechanism, Options, Pages, Refused, Want};
+use vksvm_pages::{
+    Advised, Busy, Hold, Mechanism, Moved, Options, Pages, Policy, Refused, Side, Snapshot, Unpinnable, Want,
+};
 
 /// The heap's pages, on both sides.
 pub(crate) struct Discrete {
@@ -52,12 +55,14 @@ pub(crate) struct Parts {
     pub imports: Option<Imports>,
     pub hunt: bool,
     pub trace: Trace,
+    pub policy: Box<dyn Policy>,
 }
 
 /// What serves faults, and keeps what serving needs.
 struct Server {
     pages: Pages<Mover>,
     device: Arc<Device>,
+    prefetches: Prefetches,
 }
 
 /// Pages that are ready for a launch which has no point yet.
@@ -69,7 +74,7 @@ impl Discrete {
     /// # Errors
     /// `TranslationUnavailable` where the table cannot be made; `Os`; as Vulkan's.
     pub fn new(parts: Parts, seam: &Seam) -> Result<Self> {
-        let Parts { device, queue, views, memory, access, imports, hunt, trace } = parts;
+        let Parts { device, queue, views, memory, access, imports, hunt, trace, policy } = parts;
         let pages = (views.user.len() / PAGE as u64) as usize;
         let table = Table::new(&device, pages)?;
         let access = Arc::new(access);
@@ -98,7 +103,8 @@ impl Discrete {
             trace,
             record: seam.record(),
         };
-        let server = Arc::new(Server { pages: Pages::new(mover, options), device });
+        let pages = Pages::new(mover, options, policy);
+        let server = Arc::new(Server { pages, device, prefetches: Prefetches::default() });
         // From here on a failure drops what runs.
         let mut discrete = Discrete { server: server.clone(), service: None, threads: vec![] };
         let points = server.clone();
@@ -106,31 +112,79 @@ impl Discrete {
         let parked = server.clone();
         discrete.threads.push(threads::start("vksvm-parked", move || parked.serve_parked())?);
         let ahead = server.clone();
-        discrete.threads.push(threads::start("vksvm-ahead", move || ahead.fetch_ahead())?);
+        discrete.threads.push(threads::start("vksvm-ahead", move || ahead.work_ahead())?);
+        let prefetches = server.clone();
+        discrete.threads.push(threads::start("vksvm-prefetch", move || prefetches.prefetch())?);
         discrete.service = Some(Service::start(&access, server)?);
         Ok(discrete)
     }
 
-    /// Makes ready what a launch uses: see [`Pages::acquire`].
+    /// Makes ready what a launch of `kernel` uses: see [`Pages::acquire`].
     ///
     /// # Errors
-    /// `BudgetExceeded`; `Os`; as Vulkan's.
-    pub fn ready(&self, uses: &[Use]) -> Result<Ready> {
+    /// `BudgetExceeded`, `PinnedToHost`; `Os`; as Vulkan's.
+    pub fn ready(&self, uses: &[Use], kernel: u64) -> Result<Ready> {
         // A program that has put its own handler over ours is told, before it matters.
         self.service.as_ref().map_or(Ok(()), Service::check)?;
         let _span = tracing::trace_span!("migrate", slices = uses.len()).entered();
         let mover = self.mover();
-        if let Some(imports) = &mover.imports {
-            uses.iter().filter(|u| !u.span.is_empty()).try_for_each(|u| imports.prepare(u.span, |_, _| Ok(())))?;
-        }
+        uses.iter().try_for_each(|u| self.show(u.span))?;
         let want = |u: &Use| Want { pages: u.span.units(mover.user.start, PAGE), write: u.write };
-        let wants: Vec<Want> = uses.iter().filter(|u| !u.span.is_empty()).map(want).collect();
-        self.server.pages.acquire(&wants).map_err(|refused| match refused {
+        let wants: Vec<Want> = uses.iter().map(want).collect();
+        self.server.pages.acquire(&wants, kernel).map_err(|refused| match refused {
             Refused::Failed(error) => error,
             Refused::Budget { needed, limit } => {
                 Error::BudgetExceeded { needed: (needed * PAGE) as u64, budget: (limit * PAGE) as u64 }
             }
+            Refused::Pinned { pages } => Error::PinnedToHost { bytes: (pages * PAGE) as u64 },
         })
+    }
+
+    /// Has the device find `span`, which lies in the heap, where it is, if it can at all.
+    ///
+    /// # Errors
+    /// As the system's and Vulkan's.
+    pub fn show(&self, span: Span) -> Result<()> {
+        self.mover().imports.as_ref().map_or(Ok(()), |imports| imports.prepare(span, |_, _| Ok(())))
+    }
+
+    /// See [`Pages::advise`].
+    pub fn advise(&self, pages: Range<usize>, what: Advised, on: bool) -> usize {
+        self.server.pages.advise(pages, what, on)
+    }
+
+    /// How often launches read and write each byte: see [`Pages::expect`].
+    pub fn expect(&self, pages: Range<usize>, (reads, writes): (u8, u8)) {
+        self.server.pages.expect(pages, reads, writes);
+    }
+
+    /// See [`Pages::snapshot`].
+    pub fn snapshot<R>(&self, pages: Range<usize>, f: impl Fn(usize, Snapshot) -> R) -> Vec<R> {
+        self.server.pages.snapshot(pages, f)
+    }
+
+    /// See [`Pages::forget_content`].
+    pub fn forget(&self, pages: Range<usize>) -> usize {
+        self.server.pages.forget_content(pages)
+    }
+
+    /// See [`Pages::pin`].
+    ///
+    /// # Errors
+    /// `PinnedTooMuch`; as the system's and Vulkan's.
+    pub fn pin(&self, pages: Range<usize>, to: Side) -> Result<usize> {
+        let bytes = |pages: usize| (pages * PAGE) as u64;
+        self.server.pages.pin(pages.clone(), to).map_err(|error| match error {
+            Unpinnable::Failed(error) => error,
+            Unpinnable::TooMany { pinned, limit } => {
+                Error::PinnedTooMuch { bytes: bytes(pages.len()), pinned: bytes(pinned), budget: bytes(limit) }
+            }
+        })
+    }
+
+    /// Asks for a prefetch: see [`Pages::prefetch`].
+    pub fn prefetch(&self, pages: Range<usize>, to: Side) -> Arc<Asked> {
+        self.server.prefetches.ask(Job { pages, to, launches: self.server.pages.launches() })
     }
 
     /// The launch was issued. Under the queue's lock.
@@ -185,11 +239,18 @@ impl Discrete {
     pub fn count(&self, stats: &mut crate::Stats) {
         let (counts, usage) = (self.server.pages.counts(), self.server.pages.usage());
         let bytes = |pages: u64| pages * PAGE as u64;
-        stats.cpu_faults = counts.faults;
-        stats.bytes_to_device = bytes(counts.to_device);
-        stats.bytes_to_host = bytes(counts.to_host);
+        stats.cpu_faults = counts.read_faults + counts.write_faults;
+        stats.cpu_read_faults = counts.read_faults;
+        stats.cpu_write_faults = counts.write_faults;
+        stats.bytes_to_device = bytes(counts.to_device.total());
+        stats.bytes_to_device_for = crate::BytesByCause::of(&counts.to_device);
+        stats.bytes_to_host = bytes(counts.to_host.total());
+        stats.bytes_to_host_for = crate::BytesByCause::of(&counts.to_host);
         stats.evictions = counts.evictions;
         stats.in_place_pages = counts.in_place;
+        stats.prefetched_pages_used = counts.ahead_used;
+        stats.prefetched_pages_wasted = counts.ahead_wasted;
+        stats.thrashing_pages_kept = counts.bouncing;
         stats.device_bytes = bytes(usage.used as u64);
         stats.device_peak_bytes = bytes(usage.peak as u64);
     }
@@ -217,6 +278,7 @@ impl Drop for Discrete {
         mover.points.stop();
         mover.lot.stop();
         mover.bell.stop();
+        self.server.prefetches.stop();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -248,8 +310,15 @@ impl Server {
         });
     }
 
-    fn fetch_ahead(&self) {
-        self.pages.mechanism().bell.run(|| while self.pages.fetch_ahead() {});
+    fn work_ahead(&self) {
+        self.pages.mechanism().bell.run(|| {
+            while self.pages.fetch_ahead() {}
+            self.pages.clean_ahead();
+        });
+    }
+
+    fn prefetch(&self) {
+        self.prefetches.run(|Job { pages, to, launches }| -> Result<Moved> { self.pages.prefetch(pages, to, launches) });
     }
 
     /// Whether a touch was served; else what it waits for was set going.

@@ -4,11 +4,13 @@
 //! `mover` carries out, and CPU faults bring them back; `waiting` has the faults that cannot be served at once. Both find the heap's own
 //! memory through `imports`. What is possible here is tried by `probe`, and decided on by `plan`. Kernels are `lowering`'s.
 
+mod costs;
 mod discrete;
 mod imports;
 mod lowering;
 mod mover;
 mod plan;
+mod prefetch;
 mod probe;
 mod record;
 mod translation;
@@ -21,6 +23,7 @@ pub(crate) use discrete::{Discrete, Ready};
 pub(crate) use imports::{Imports, Views};
 pub(crate) use lowering::Lowering;
 pub(crate) use plan::{Plan, Reasons};
+pub(crate) use prefetch::Asked;
 pub(crate) use probe::Findings;
 pub(crate) use record::Record;
 #[cfg(feature = "seam")]
@@ -28,7 +31,7 @@ pub use record::{Event, Recorder};
 pub(crate) use translation::{Shown, Translator};
 pub(crate) use unified::Unified;
 
-use crate::{error::Result, gpu::plan::Use};
+use crate::{addr::Span, error::Result, gpu::plan::Use};
 
 /// The placement in force.
 pub(crate) enum Residency {
@@ -37,17 +40,28 @@ pub(crate) enum Residency {
 }
 
 impl Residency {
-    /// Sees to it that a launch finds all that it uses. It must be [`Residency::issued`] or [`Residency::withdrawn`].
+    /// Sees to it that a launch of `kernel`, by its number, finds all that it uses. It must be [`Residency::issued`] or [`Residency::withdrawn`].
     ///
     /// # Errors
-    /// `BudgetExceeded` in discrete placement; as the system's and Vulkan's.
-    pub fn ready(&self, uses: &[Use]) -> Result<Option<Ready>> {
+    /// `BudgetExceeded`, `PinnedToHost` in discrete placement; as the system's and Vulkan's.
+    pub fn ready(&self, uses: &[Use], kernel: u64) -> Result<Option<Ready>> {
         match self {
             Residency::Unified(unified) => {
-                uses.iter().filter(|u| !u.span.is_empty()).try_for_each(|u| unified.prepare(u.span))?;
+                uses.iter().try_for_each(|u| unified.prepare(u.span))?;
                 Ok(None)
             }
-            Residency::Discrete(discrete) => discrete.ready(uses).map(Some),
+            Residency::Discrete(discrete) => discrete.ready(uses, kernel).map(Some),
+        }
+    }
+
+    /// Has the device find `span`, which lies in the heap, where it is: without a launch that uses it.
+    ///
+    /// # Errors
+    /// As the system's and Vulkan's.
+    pub fn show(&self, span: Span) -> Result<()> {
+        match self {
+            Residency::Unified(unified) => unified.prepare(span),
+            Residency::Discrete(discrete) => discrete.show(span),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     gpu::{CHUNK_SLOTS, DeviceMemory, Part, Queue, Table},
     os::faults::Access,
-    trace::Trace,
+    trace::{Entry, Trace},
 };
 use smallvec::SmallVec;
 use std::{
@@ -28,7 +28,7 @@ use std::{
     },
     thread,
 };
-use vksvm_pages::{Mechanism, Move, PAGES, Slot};
+use vksvm_pages::{Happening, Mechanism, Move, PAGES, Slot};
 
 /// Pages that are copied at once from which on several threads share the work: 16 MiB take milliseconds, starting a thread some
 /// ten microseconds.
@@ -212,6 +212,14 @@ impl Mechanism for Mover {
 
     fn ahead(&self) {
         self.bell.ring();
+    }
+
+    fn now(&self) -> u64 {
+        crate::os::clock::now()
+    }
+
+    fn happened(&self, what: Happening) {
+        self.trace.note(|| Entry::of(what, crate::os::clock::now()));
     }
 
     fn each(&self, jobs: usize, pages: usize, run: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {

@@ -4,7 +4,7 @@
 //! Both placements need the heap's views to stay mapped: see `heap::svm`.
 #![allow(unsafe_code)]
 
-use super::{Discrete, Findings, Imports, Residency, Shown, Unified, Views, discrete, probe, translation::choose};
+use super::{Discrete, Findings, Imports, Residency, Shown, Unified, Views, costs, discrete, probe, translation::choose};
 use crate::{
     addr::{BLOCK, PAGE},
     builder::Seam,
@@ -192,6 +192,7 @@ impl Plan {
                 let imports =
                     in_place.as_ref().ok().map(|_| unsafe { Imports::new(device, views(Shown::Runtime), segment) });
                 let hunt = config.detect_untranslated && device.info.is_cpu;
+                let (policy, decides) = costs::policy(config, device, &memory)?;
                 let parts = discrete::Parts {
                     device: device.clone(),
                     queue: queue.clone(),
@@ -201,6 +202,7 @@ impl Plan {
                     imports,
                     hunt,
                     trace: trace.clone(),
+                    policy,
                 };
                 let discrete = Discrete::new(parts, seam)?;
                 let mut reasons = vec![
@@ -214,6 +216,7 @@ impl Plan {
                     Ok(_) => "in place: launches use what does not fit where it is".into(),
                     Err(why) => format!("not in place: {why}; all that a launch uses is moved"),
                 });
+                reasons.push(decides);
                 let seen = format!("{how}; a kernel found what came in, and what it wrote came out");
                 let mut probes = vec![Probe { name: "device memory", works: true, detail: seen }];
                 probes.extend(in_place.iter().flat_map(Findings::probes));

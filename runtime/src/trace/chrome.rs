@@ -79,6 +79,7 @@ pub(super) fn write(recording: &Recording, to: &mut dyn Write) -> io::Result<()>
     tracks.kernels(recording);
     tracks.moves(recording, &ranges);
     tracks.faults(recording, &ranges);
+    tracks.hints(recording, &ranges);
     tracks.occupancy(recording, &ranges);
     let mut events = tracks.names(recording);
     // What begins at one moment begins with what lasts longest.
@@ -124,7 +125,7 @@ impl<'r> Tracks<'r> {
             let track = track_of(m.direction, m.cause);
             let args = at(recording, ranges, m.pages.start, m.pages.len());
             match m.direction {
-                Direction::Dropped => self.instant(MOVES, track, m.at, m.cause.name(), args),
+                Direction::Left => self.instant(MOVES, track, m.at, m.cause.name(), args),
                 _ => self.slice(MOVES, track, [m.since.min(m.at), m.at], m.cause.name(), args),
             }
         }
@@ -137,6 +138,13 @@ impl<'r> Tracks<'r> {
             let name = if fault.write { "write fault" } else { "read fault" };
             let args = Args { pages: Some(fault.pages as u64), ..at(recording, ranges, fault.page, fault.pages) };
             self.slice(CPU, fault.thread, [fault.since, fault.at], name, args);
+        }
+    }
+
+    fn hints(&mut self, recording: &'r Recording, ranges: &'r Ranges) {
+        for hint in &recording.hints {
+            let args = at(recording, ranges, hint.pages.start, hint.pages.len());
+            self.instant(CPU, hint.thread, hint.at, hint.name, args);
         }
     }
 
@@ -237,7 +245,7 @@ fn at<'r>(recording: &Recording, ranges: &'r Ranges, page: usize, pages: usize) 
 }
 
 const DIRECTIONS: [(Direction, &str); 3] =
-    [(Direction::ToDevice, "to device"), (Direction::ToHost, "to host"), (Direction::Dropped, "dropped")];
+    [(Direction::ToDevice, "to device"), (Direction::ToHost, "to host"), (Direction::Left, "left")];
 
 fn track_of(direction: Direction, cause: Cause) -> u32 {
     let direction = DIRECTIONS.iter().position(|(known, _)| *known == direction).unwrap_or(0);

@@ -2,6 +2,7 @@
 
 use super::Cause;
 use std::ops::Range;
+use vksvm_pages::Happening;
 
 /// Words of an entry. The first says that the entry is complete: it is never zero, and is stored last.
 pub(super) const WORDS: usize = 6;
@@ -19,8 +20,8 @@ pub(crate) enum Entry {
     ToDevice { first: usize, pages: usize, cause: Cause, since: u64, at: u64 },
     /// Pages were copied to the host.
     ToHost { first: usize, pages: usize, cause: Cause, since: u64, at: u64 },
-    /// The device's copies of pages were given up without being copied.
-    Dropped { first: usize, pages: usize, cause: Cause, at: u64 },
+    /// The device has no copy of pages any more.
+    Left { first: usize, pages: usize, cause: Cause, at: u64 },
     /// A page stays with the host for a while, since it went to and fro.
     Bouncing { page: usize, at: u64 },
     /// A CPU touch was served on the spot.
@@ -29,8 +30,8 @@ pub(crate) enum Entry {
     Parked { page: usize, write: bool, thread: u32, at: u64 },
     /// Touches of this kind and page that were parked are served.
     Unparked { page: usize, write: bool, at: u64 },
-    /// A hint of the program; of this number.
-    Hinted { hint: u8, first: usize, pages: usize, at: u64 },
+    /// A hint of the program, which names have by this number; by this thread.
+    Hinted { hint: u8, first: usize, pages: usize, thread: u32, at: u64 },
     /// Whole pages were allocated.
     Allocated { first: usize, pages: usize, at: u64 },
     /// They were freed.
@@ -58,13 +59,23 @@ impl Head {
 }
 
 impl Entry {
+    /// What the page protocol tells of.
+    pub fn of(what: Happening, at: u64) -> Self {
+        match what {
+            Happening::ToDevice { first, pages, cause, since } => Entry::ToDevice { first, pages, cause, since, at },
+            Happening::ToHost { first, pages, cause, since } => Entry::ToHost { first, pages, cause, since, at },
+            Happening::Left { first, pages, cause } => Entry::Left { first, pages, cause, at },
+            Happening::Bouncing { page } => Entry::Bouncing { page, at },
+        }
+    }
+
     /// The pages that something happened to.
     pub(super) fn touches(&self) -> Option<Range<usize>> {
         match *self {
             Entry::Used { first, pages, .. }
             | Entry::ToDevice { first, pages, .. }
             | Entry::ToHost { first, pages, .. }
-            | Entry::Dropped { first, pages, .. } => Some(first..first + pages),
+            | Entry::Left { first, pages, .. } => Some(first..first + pages),
             Entry::Faulted { page, .. } | Entry::Parked { page, .. } => Some(page..page + 1),
             _ => None,
         }
@@ -85,7 +96,7 @@ impl Entry {
             Entry::Ran { point, ticks: [start, end] } => [head(3, 0, none, 0), 0, 0, start, end, point],
             Entry::ToDevice { first, pages, cause, since, at } => moved(4, cause, first, pages, since, at),
             Entry::ToHost { first, pages, cause, since, at } => moved(5, cause, first, pages, since, at),
-            Entry::Dropped { first, pages, cause, at } => moved(6, cause, first, pages, at, at),
+            Entry::Left { first, pages, cause, at } => moved(6, cause, first, pages, at, at),
             Entry::Bouncing { page, at } => [head(7, 0, none, 0), page as u64, 1, at, at, 0],
             Entry::Faulted { page, write, thread, since, at } => {
                 [head(8, 0, [write, false], thread), page as u64, 1, since, at, 0]
@@ -94,8 +105,8 @@ impl Entry {
                 [head(9, 0, [write, false], thread), page as u64, 1, at, at, 0]
             }
             Entry::Unparked { page, write, at } => [head(10, 0, [write, false], 0), page as u64, 1, at, at, 0],
-            Entry::Hinted { hint, first, pages, at } => {
-                [head(11, hint, none, 0), first as u64, pages as u64, at, at, 0]
+            Entry::Hinted { hint, first, pages, thread, at } => {
+                [head(11, hint, none, thread), first as u64, pages as u64, at, at, 0]
             }
             Entry::Allocated { first, pages, at } => [head(12, 0, none, 0), first as u64, pages as u64, at, at, 0],
             Entry::Freed { first, pages, at } => [head(13, 0, none, 0), first as u64, pages as u64, at, at, 0],
@@ -113,12 +124,12 @@ impl Entry {
             3 => Entry::Ran { point, ticks: [since, at] },
             4 => Entry::ToDevice { first, pages, cause: cause()?, since, at },
             5 => Entry::ToHost { first, pages, cause: cause()?, since, at },
-            6 => Entry::Dropped { first, pages, cause: cause()?, at },
+            6 => Entry::Left { first, pages, cause: cause()?, at },
             7 => Entry::Bouncing { page, at },
             8 => Entry::Faulted { page, write, thread, since, at },
             9 => Entry::Parked { page, write, thread, at },
             10 => Entry::Unparked { page, write, at },
-            11 => Entry::Hinted { hint: with, first, pages, at },
+            11 => Entry::Hinted { hint: with, first, pages, thread, at },
             12 => Entry::Allocated { first, pages, at },
             13 => Entry::Freed { first, pages, at },
             _ => return None,
@@ -151,7 +162,7 @@ mod tests {
             }),
             (run(), cause(), times())
                 .prop_map(|((first, pages), cause, [since, at])| { Entry::ToHost { first, pages, cause, since, at } }),
-            (run(), cause(), any::<u64>()).prop_map(|((first, pages), cause, at)| Entry::Dropped {
+            (run(), cause(), any::<u64>()).prop_map(|((first, pages), cause, at)| Entry::Left {
                 first,
                 pages,
                 cause,

@@ -4,7 +4,6 @@
 //! what was read from it, with names; `timeline` follows pages through it. From a recording come a trace for Perfetto (`chrome`) and
 //! a page for people (`report`), with the feature `report`.
 
-mod cause;
 #[cfg(feature = "report")]
 mod chrome;
 mod clock;
@@ -25,7 +24,6 @@ mod tests;
 #[cfg(feature = "report")]
 mod timeline;
 
-pub(crate) use cause::Cause;
 pub(crate) use clock::{Clock, Reading};
 pub(crate) use entry::Entry;
 pub(crate) use log::MOST as MOST_EVENTS;
@@ -34,13 +32,14 @@ pub use output::Output;
 pub(crate) use recording::About;
 pub use recording::Recording;
 #[cfg(feature = "report")]
-use recording::{Allocation, Direction, Launch, Used};
+use recording::{Allocation, Direction, Hint, Launch, Used};
 
 use crate::{addr::Span, os};
 use log::Log;
 use names::Names;
 use recording::Parts;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
+use vksvm_pages::Cause;
 
 /// The log of one heap, if there is one.
 #[derive(Clone, Default)]
@@ -80,6 +79,14 @@ impl Trace {
     /// The number by which entries call a kernel of this name. Not in service, nor is what follows.
     pub fn kernel(&self, name: &str) -> u32 {
         self.0.as_ref().map_or(0, |tracer| tracer.names.kernel(name))
+    }
+
+    /// The program gave a hint about pages.
+    pub fn hinted(&self, name: &'static str, pages: &Range<usize>) {
+        if let Some(tracer) = &self.0 {
+            let (hint, thread, at) = (tracer.names.hint(name), os::threads::current(), os::clock::now());
+            tracer.log.push(Entry::Hinted { hint, first: pages.start, pages: pages.len(), thread, at });
+        }
     }
 
     /// From now on memory in this span goes by this name.

@@ -28,6 +28,7 @@ pub struct Recording {
     /// In the order in which they ended.
     pub(super) moves: Vec<Move>,
     pub(super) faults: Vec<Fault>,
+    pub(super) hints: Vec<Hint>,
     pub(super) allocations: Vec<Allocation>,
     lost: u64,
 }
@@ -76,11 +77,11 @@ pub(super) struct Used {
 pub(super) enum Direction {
     ToDevice,
     ToHost,
-    /// The device's copies were given up; nothing was copied.
-    Dropped,
+    /// Nothing was copied; the device has no copy any more.
+    Left,
 }
 
-/// Pages that were moved, or whose device copies were dropped.
+/// Pages that were copied, or that left the device.
 #[derive(Clone, Debug)]
 pub(super) struct Move {
     pub direction: Direction,
@@ -102,6 +103,15 @@ pub(super) struct Fault {
     pub pages: usize,
 }
 
+/// A hint of the program.
+#[derive(Clone, Debug)]
+pub(super) struct Hint {
+    pub name: &'static str,
+    pub pages: Range<usize>,
+    pub thread: u32,
+    pub at: u64,
+}
+
 /// Whole pages that belong to one allocation.
 #[derive(Clone, Debug)]
 pub(super) struct Allocation {
@@ -118,14 +128,14 @@ pub(super) struct Allocation {
 impl Recording {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { contents: Contents { entries, lost }, names, about } = parts;
-        let mut reader = Reader::new(&about.clock);
+        let mut reader = Reader::new(&about.clock, &names.hints);
         entries.iter().for_each(|entry| reader.read(entry));
-        let Reader { mut launches, moves, mut faults, mut allocations, .. } = reader;
+        let Reader { mut launches, moves, mut faults, hints, mut allocations, .. } = reader;
         launches.sort_by_key(|launch| launch.point);
         serve(&mut faults, &moves);
         names.regions.iter().for_each(|region| name(&mut allocations, region, about.heap));
         let title = String::from("a heap of vksvm");
-        Recording { title, about, kernels: names.kernels, entries, launches, moves, faults, allocations, lost }
+        Recording { title, about, kernels: names.kernels, entries, launches, moves, faults, hints, allocations, lost }
     }
 
     /// What traces and reports call it; for instance the program and what it was asked to do.
@@ -158,6 +168,7 @@ impl Recording {
 /// Goes through the entries.
 struct Reader<'c> {
     clock: &'c Clock,
+    hint_names: &'c [&'static str],
     launches: Vec<Launch>,
     /// Where the launch of a point is.
     points: HashMap<u64, usize>,
@@ -165,20 +176,23 @@ struct Reader<'c> {
     faults: Vec<Fault>,
     /// Of those, the ones that wait, by their page and whether they write.
     parked: HashMap<(usize, bool), Vec<usize>>,
+    hints: Vec<Hint>,
     allocations: Vec<Allocation>,
     /// Of those, the ones that are there, by their first page.
     live: BTreeMap<usize, usize>,
 }
 
 impl<'c> Reader<'c> {
-    fn new(clock: &'c Clock) -> Self {
+    fn new(clock: &'c Clock, hint_names: &'c [&'static str]) -> Self {
         Reader {
             clock,
+            hint_names,
             launches: vec![],
             points: HashMap::new(),
             moves: vec![],
             faults: vec![],
             parked: HashMap::new(),
+            hints: vec![],
             allocations: vec![],
             live: BTreeMap::new(),
         }
@@ -215,7 +229,7 @@ impl<'c> Reader<'c> {
             Entry::ToHost { first, pages, cause, since, at } => {
                 moved(Direction::ToHost, first, pages, cause, since, at)
             }
-            Entry::Dropped { first, pages, cause, at } => moved(Direction::Dropped, first, pages, cause, at, at),
+            Entry::Left { first, pages, cause, at } => moved(Direction::Left, first, pages, cause, at, at),
             Entry::Faulted { page, write, thread, since, at } => {
                 self.faults.push(Fault { page, write, thread, since, at, pages: 1 })
             }
@@ -244,7 +258,11 @@ impl<'c> Reader<'c> {
                     self.allocations[known].until = Some(at);
                 }
             }
-            Entry::Bouncing { .. } | Entry::Hinted { .. } => {}
+            Entry::Hinted { hint, first, pages, thread, at } => {
+                let name = self.hint_names.get(usize::from(hint)).copied().unwrap_or("hint");
+                self.hints.push(Hint { name, pages: first..first + pages, thread, at });
+            }
+            Entry::Bouncing { .. } => {}
         }
     }
 
@@ -272,8 +290,8 @@ fn serve(faults: &mut [Fault], moves: &[Move]) {
     for fault in faults {
         let from = served.partition_point(|m| m.at < fault.since);
         let meanwhile = served[from..].iter().take_while(|m| m.at <= fault.at);
-        let with = meanwhile.filter(|m| m.pages.contains(&fault.page)).last();
-        fault.pages = with.map_or(1, |m| m.pages.len());
+        let with = meanwhile.filter(|m| m.pages.contains(&fault.page));
+        fault.pages = with.map(|m| m.pages.len()).max().unwrap_or(1);
     }
 }
 

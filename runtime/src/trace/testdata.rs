@@ -66,14 +66,16 @@ impl Script {
         self.entries.push(Entry::ToDevice { first, pages, cause, since, at });
     }
 
+    /// Copied home; the device keeps no copy.
     pub fn to_host(&mut self, first: usize, pages: usize, cause: Cause) {
         let [since, at] = [self.tick(), self.tick()];
         self.entries.push(Entry::ToHost { first, pages, cause, since, at });
+        self.left(first, pages, cause);
     }
 
-    pub fn dropped(&mut self, first: usize, pages: usize, cause: Cause) {
+    pub fn left(&mut self, first: usize, pages: usize, cause: Cause) {
         let at = self.tick();
-        self.entries.push(Entry::Dropped { first, pages, cause, at });
+        self.entries.push(Entry::Left { first, pages, cause, at });
     }
 
     /// A CPU touch that brings so many pages home.

@@ -89,7 +89,7 @@ fn data_that_is_evicted_and_fetched_again_is_found() {
                 script.launch("K", &[(part * 8 * MIB, 8 * MIB, copied, false), (32 * MIB, MIB, true, false)]);
                 match copied {
                     true => script.to_host(part * 8 * MIB, 8 * MIB, Cause::Eviction),
-                    false => script.dropped(part * 8 * MIB, 8 * MIB, Cause::Eviction),
+                    false => script.left(part * 8 * MIB, 8 * MIB, Cause::Eviction),
                 }
             }
         }
@@ -113,7 +113,7 @@ fn what_is_used_once_is_found() {
     for part in 0..32 {
         script.to_device(part * MIB, MIB, Cause::Launch);
         script.launch("K", &[(part * MIB, MIB, false, false)]);
-        script.dropped(part * MIB, MIB, Cause::Eviction);
+        script.left(part * MIB, MIB, Cause::Eviction);
     }
     let (kinds, text) = findings(script);
     assert_eq!(kinds, ["used-once"]);
@@ -126,7 +126,7 @@ fn prefetches_in_vain_are_found() {
     script.allocation(0, 16 * MIB, "next");
     script.to_device(0, 16 * MIB, Cause::Prefetch);
     script.launch("K", &[(0, 4 * MIB, false, false)]);
-    script.dropped(0, 16 * MIB, Cause::Eviction);
+    script.left(0, 16 * MIB, Cause::Eviction);
     let (kinds, text) = findings(script);
     assert_eq!(kinds, ["unread", "used-once"]);
     assert!(text.starts_with("75 % of what was prefetched of 'next' (12 MiB) left"), "{text}");
@@ -245,7 +245,7 @@ fn the_trace_has_tracks_of_events_in_order_that_do_not_overlap() {
     script.entries.push(Entry::ToDevice { first: 16, pages: 8, cause: Cause::Launch, since: 300, at: 400 });
     script.launch("K", &[(0, 16, true, false)]);
     script.fault(0, false, 4);
-    script.dropped(16, 8, Cause::Eviction);
+    script.left(16, 8, Cause::Eviction);
     let recording = script.recording(3).titled("t");
     let mut file = vec![];
     super::chrome::write(&recording, &mut file).unwrap();
@@ -275,7 +275,7 @@ fn the_trace_has_tracks_of_events_in_order_that_do_not_overlap() {
     }
     let named = |name: &str| tracks.values().filter(|track| *track == name).count();
     assert_eq!([named("kernels"), named("to device: launch"), named("to host: fault")], [1, 2, 1]);
-    assert_eq!([named("dropped: eviction"), named("main (7)"), named("thread 8")], [1, 1, 1]);
+    assert_eq!([named("left: eviction"), named("main (7)"), named("thread 8")], [1, 1, 1]);
     let memory = events.iter().filter(|event| event["ph"] == "C").map(|event| event["args"]["bytes"].as_u64().unwrap());
     let pages: Vec<u64> = memory.map(|bytes| bytes / PAGE as u64).collect();
     assert_eq!(pages, [8, 24, 20, 12]);
@@ -309,7 +309,7 @@ fn directions_are_told_apart() {
     let mut script = Script::default();
     script.to_device(0, 1, Cause::Launch);
     script.to_host(0, 1, Cause::Eviction);
-    script.dropped(1, 1, Cause::Fault);
+    script.left(1, 1, Cause::Fault);
     let directions: Vec<_> = script.recording(0).moves.iter().map(|m| m.direction).collect();
-    assert_eq!(directions, [Direction::ToDevice, Direction::ToHost, Direction::Dropped]);
+    assert_eq!(directions, [Direction::ToDevice, Direction::ToHost, Direction::Left]);
 }

@@ -19,10 +19,10 @@ pub(super) enum Happens {
     Used { write: bool, in_place: bool },
     /// It was copied to the device.
     Arrived(Cause),
-    /// It was copied home, or the device's copy was dropped.
-    Left { cause: Cause, copied: bool },
-    /// It was copied home, and the device keeps its copy.
-    Shared(Cause),
+    /// It was copied to the host.
+    Copied,
+    /// The device has no copy of it any more.
+    Left(Cause),
     /// The CPU touched it, and was served.
     Touched { write: bool },
     /// Its memory was freed.
@@ -63,16 +63,8 @@ impl Recording {
                 Entry::ToDevice { first, pages, cause, at, .. } => {
                     step(first..first + pages, at, Happens::Arrived(cause));
                 }
-                Entry::ToHost { first, pages, cause, at, .. } => {
-                    let happens = match cause {
-                        Cause::Clean => Happens::Shared(cause),
-                        _ => Happens::Left { cause, copied: true },
-                    };
-                    step(first..first + pages, at, happens);
-                }
-                Entry::Dropped { first, pages, cause, at } => {
-                    step(first..first + pages, at, Happens::Left { cause, copied: false });
-                }
+                Entry::ToHost { first, pages, at, .. } => step(first..first + pages, at, Happens::Copied),
+                Entry::Left { first, pages, cause, at } => step(first..first + pages, at, Happens::Left(cause)),
                 Entry::Faulted { page, write, at, .. } | Entry::Parked { page, write, at, .. } => {
                     step(page..page + 1, at, Happens::Touched { write });
                 }
@@ -93,8 +85,8 @@ fn after(before: Place, happens: Happens) -> Place {
         Happens::Used { write: true, in_place: false } => Place::Device,
         // What it reads there is there.
         Happens::Used { write: false, in_place: false } if before == Place::Host => Place::Both,
-        Happens::Arrived(_) | Happens::Shared(_) => Place::Both,
-        Happens::Left { .. } | Happens::Freed => Place::Host,
+        Happens::Arrived(_) | Happens::Copied => Place::Both,
+        Happens::Left(_) | Happens::Freed => Place::Host,
         Happens::Used { .. } | Happens::Touched { .. } => before,
     }
 }

@@ -312,7 +312,7 @@ fn a_launch_that_fails_while_another_waits_for_room() {
         let device = device(svm, 1);
         svm.mechanism().fail(Op::CopyIn);
         let other = thread(svm, |svm| {
-            if let Ok(hold) = svm.acquire(&[writes(0..1)]) {
+            if let Ok(hold) = svm.acquire(&[writes(0..1)], 0) {
                 svm.abort(hold);
             }
         });
@@ -354,7 +354,7 @@ fn a_launch_that_is_not_issued_lets_others_go_on() {
         let device = device(svm, 1);
         let cpu = thread(svm, |svm| touch(svm, 0, 0, Some(7)));
         let other = thread(svm, |svm| _ = launch(svm, &[writes(PAGES..PAGES + 1)]).unwrap());
-        svm.abort(svm.acquire(&[writes(0..1)]).unwrap());
+        svm.abort(svm.acquire(&[writes(0..1)], 0).unwrap());
         cpu.join().unwrap();
         other.join().unwrap();
         device.join().unwrap();
@@ -379,7 +379,7 @@ fn a_parked_fault_is_told_of_every_change() {
 fn a_parked_fault_is_told_that_a_launch_is_not_issued() {
     explore(3, PLAIN, |svm| {
         let service = thread(svm, |svm| touch_parked(svm, 0, 0, Some(7)));
-        svm.abort(svm.acquire(&[writes(0..1)]).unwrap());
+        svm.abort(svm.acquire(&[writes(0..1)], 0).unwrap());
         service.join().unwrap();
     });
 }

@@ -14,7 +14,7 @@ use std::{
     ops::Range,
     sync::atomic::{AtomicU32 as StdU32, AtomicUsize as StdUsize},
 };
-use vksvm_pages::{Busy, Mechanism, Move, Options, PAGES, Pages, Refused, Slot, Want};
+use vksvm_pages::{Busy, Lru, Mechanism, Move, Options, PAGES, Pages, Refused, Slot, Want};
 
 /// The heap of every model: two blocks.
 pub const HEAP: usize = 2 * PAGES;
@@ -146,7 +146,7 @@ pub fn world(how: How) -> Svm {
         #[cfg(feature = "seam")]
         broken: crate::broken(),
     };
-    Arc::new(Pages::new(world, options))
+    Arc::new(Pages::new(world, options, Box::new(Lru::default())))
 }
 
 impl Words {
@@ -447,7 +447,7 @@ pub fn writes(pages: Range<usize>) -> Want {
 
 /// Issues a launch; its point.
 pub fn launch(svm: &Svm, wants: &[Want]) -> Result<u64, Refused<Failing>> {
-    let hold = svm.acquire(wants)?;
+    let hold = svm.acquire(wants, 0)?;
     let world = svm.mechanism();
     let mut queue = world.queue.lock().unwrap();
     queue.issued += 1;

@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     sync::{Mutex, MutexGuard},
 };
-use vksvm_pages::{Mechanism, Move, Slot, Want};
+use vksvm_pages::{Mechanism, Move, Side, Slot, Snapshot, Want};
 
 /// The one error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,12 @@ enum Place {
 struct Launch {
     point: u64,
     wants: Vec<Want>,
+}
+
+impl Launch {
+    fn uses(&self, page: usize) -> bool {
+        self.wants.iter().any(|want| want.pages.contains(&page))
+    }
 }
 
 struct State {
@@ -200,6 +206,30 @@ impl Fake {
         (s.host[page], s.expected[page]) = Default::default();
     }
 
+    /// The content of these pages may be any that they have had: as well that of the host's copy.
+    pub fn forget(&self, range: Range<usize>) {
+        let mut s = self.state();
+        for page in range {
+            if let Place::Device(slot) = s.table[page] {
+                s.slots[slot as usize] = s.host[page];
+                s.expected[page] = s.host[page];
+            }
+        }
+    }
+
+    /// What the protocol says of a page is true.
+    pub fn check_snapshot(&self, page: usize, snapshot: &Snapshot) {
+        let s = self.state();
+        assert_eq!(snapshot.on_device, matches!(s.table[page], Place::Device(_)), "page {page}");
+        assert!(!(snapshot.on_device && snapshot.pinned == Some(Side::Host)), "page {page} is pinned to the host");
+        if !s.ever_failed {
+            let access = (s.access[page] >= Access::Reads, s.access[page] == Access::All);
+            assert_eq!((snapshot.cpu_reads, snapshot.cpu_writes), access, "page {page}");
+            assert!(!snapshot.cpu_reads || snapshot.on_host, "the CPU reads page {page}, which the host does not have");
+        }
+        assert!(snapshot.in_use || !s.flying.iter().any(|launch| launch.uses(page)), "page {page}");
+    }
+
     /// An operation of the mechanism fails, after so many that do not.
     pub fn fail(&self, after: usize) {
         self.state().fail_after = Some(after);
@@ -254,7 +284,7 @@ impl State {
 
     /// Whether an unfinished launch uses the page.
     fn uses(&self, page: usize) -> bool {
-        self.flying.iter().any(|launch| launch.wants.iter().any(|want| want.pages.contains(&page)))
+        self.flying.iter().any(|launch| launch.uses(page))
     }
 
     fn writes(&self, page: usize) -> bool {

@@ -6,7 +6,9 @@ mod fake;
 use fake::{Failing, Fake};
 use proptest::prelude::*;
 use std::ops::Range;
-use vksvm_pages::{Options, Pages, Refused, Want};
+use vksvm_pages::{
+    Advised, Auto, Costs, Lru, Options, Pages, Policy, Refused, Side, Unpinnable, Want,
+};
 
 /// Pages in the heap: three blocks, the last one not whole.
 const PAGES: usize = 80;
@@ -30,6 +32,16 @@ enum Act {
     Zero(usize),
     /// Everything idle comes home.
     Evict,
+    /// What is evicted next is copied home.
+    Clean,
+    /// Pages move before they are used.
+    Prefetch(usize, usize, Side),
+    /// They stay on a side, or anywhere.
+    Pin(usize, usize, Option<Side>),
+    /// Something is said about them, or taken back.
+    Advise(usize, usize, Advised, bool),
+    /// Their content is of no use.
+    Forget(usize, usize),
     /// The mechanism fails at one of its next operations.
     Fail(u8),
 }
@@ -45,8 +57,25 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..PAGES, 1..40usize).prop_map(|(page, pages)| Act::Free(page, pages)),
         1 => (0..PAGES).prop_map(Act::Zero),
         1 => Just(Act::Evict),
+        2 => Just(Act::Clean),
+        2 => (0..PAGES, 1..40usize, side()).prop_map(|(page, pages, to)| Act::Prefetch(page, pages, to)),
+        1 => (0..PAGES, 1..20usize, prop::option::of(side())).prop_map(|(page, pages, to)| Act::Pin(page, pages, to)),
+        2 => (0..PAGES, 1..40usize, 0..Advised::ALL.len(), any::<bool>())
+            .prop_map(|(page, pages, what, on)| Act::Advise(page, pages, Advised::ALL[what], on)),
+        1 => (0..PAGES, 1..20usize).prop_map(|(page, pages)| Act::Forget(page, pages)),
         1 => any::<u8>().prop_map(Act::Fail),
     ]
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    any::<bool>().prop_map(|host| if host { Side::Host } else { Side::Device })
+}
+
+/// Who decides.
+fn policy() -> impl Strategy<Value = fn() -> Box<dyn Policy>> {
+    let lru: fn() -> Box<dyn Policy> = || Box::new(Lru::default());
+    let auto: fn() -> Box<dyn Policy> = || Box::new(Auto::new(Costs::PCIE4));
+    any::<bool>().prop_map(move |learns| if learns { auto } else { lru })
 }
 
 fn options() -> impl Strategy<Value = Options> {
@@ -61,8 +90,8 @@ fn options() -> impl Strategy<Value = Options> {
 }
 
 /// Runs a program; panics where something is seen that must not be.
-fn run(acts: &[Act], options: Options, expose: bool) {
-    let pages = Pages::new(Fake::new(PAGES, options.limit, expose), options);
+fn run(acts: &[Act], options: Options, policy: fn() -> Box<dyn Policy>, expose: bool) {
+    let pages = Pages::new(Fake::new(PAGES, options.limit, expose), options, policy());
     let fake = pages.mechanism();
     for act in acts {
         match act {
@@ -88,9 +117,39 @@ fn run(acts: &[Act], options: Options, expose: bool) {
                 assert!(matches!(zero, Ok(Some(()))) || fake.failed());
             }
             Act::Evict => _ = pages.evict_idle(),
+            Act::Clean => pages.clean_ahead(),
+            Act::Prefetch(page, count, to) => {
+                let range = range(*page, *count);
+                match pages.prefetch(range.clone(), *to, pages.launches()) {
+                    Ok(moved) => assert!(moved.moved + moved.there <= range.len(), "{moved:?} of {range:?}"),
+                    Err(Failing) => assert!(fake.failed(), "a failure that was not planned"),
+                }
+            }
+            Act::Pin(page, count, Some(to)) => match pages.pin(range(*page, *count), *to) {
+                Ok(_) => {}
+                Err(Unpinnable::TooMany { limit, .. }) => assert!(2 * count.max(&1) > limit / 2 || *to == Side::Device),
+                Err(Unpinnable::Failed(Failing)) => {
+                    assert!(fake.failed(), "a failure that was not planned");
+                    // It is to be tried again, or taken back.
+                    pages.advise(range(*page, *count), Advised::PinnedHost, false);
+                }
+            },
+            Act::Pin(page, count, None) => {
+                pages.advise(range(*page, *count), Advised::PinnedHost, false);
+                pages.advise(range(*page, *count), Advised::PinnedDevice, false);
+            }
+            // Pinning is more than saying so.
+            Act::Advise(_, _, Advised::PinnedHost | Advised::PinnedDevice, true) => {}
+            Act::Advise(page, count, what, on) => _ = pages.advise(range(*page, *count), *what, *on),
+            Act::Forget(page, count) => {
+                fake.settle();
+                pages.forget_content(range(*page, *count));
+                fake.forget(range(*page, *count));
+            }
             Act::Fail(after) => fake.fail(*after as usize % 16),
         }
         pages.check();
+        check_snapshot(&pages);
         let usage = pages.usage();
         assert!(usage.used <= usage.limit && usage.peak <= usage.limit, "{usage:?}");
     }
@@ -98,6 +157,7 @@ fn run(acts: &[Act], options: Options, expose: bool) {
     fake.settle();
     (0..PAGES).for_each(|page| touch(&pages, page, None));
     fake.check_device_words(|page| touch(&pages, page, None));
+    pages.advise(0..PAGES, Advised::PinnedDevice, false);
     let idle = pages.evict_idle();
     assert!(idle.is_ok());
     pages.check();
@@ -118,17 +178,29 @@ fn touch(pages: &Pages<Fake>, page: usize, write: Option<u32>) {
     panic!("page {page} stays out of the CPU's reach");
 }
 
+fn range(page: usize, count: usize) -> Range<usize> {
+    page..PAGES.min(page + count)
+}
+
+/// What can be asked agrees with what is.
+fn check_snapshot(pages: &Pages<Fake>) {
+    let fake = pages.mechanism();
+    for (page, snapshot) in pages.snapshot(0..PAGES, |page, snapshot| (page, snapshot)) {
+        fake.check_snapshot(page, &snapshot);
+    }
+}
+
 fn launch(pages: &Pages<Fake>, runs: &[(usize, usize, bool)]) {
     let fake = pages.mechanism();
-    let range = |page: usize, count: usize| -> Range<usize> { page..PAGES.min(page + count) };
     let wants: Vec<Want> = runs.iter().map(|&(page, count, write)| Want { pages: range(page, count), write }).collect();
-    match pages.acquire(&wants) {
+    match pages.acquire(&wants, 0) {
         Ok(hold) if fake.refuses_submit() => pages.abort(hold),
         Ok(hold) => {
             let point = fake.submit(&wants);
             pages.commit(hold, point);
         }
         Err(Refused::Failed(Failing)) => assert!(fake.failed(), "a failure that was not planned"),
+        Err(Refused::Pinned { pages }) => assert!(pages > 0),
         Err(Refused::Budget { needed, limit }) => assert!(needed > limit, "{needed} pages fit into {limit}"),
     }
 }
@@ -140,9 +212,10 @@ proptest! {
     fn nobody_sees_what_is_out_of_date(
         acts in prop::collection::vec(act(), 1..60),
         options in options(),
+        policy in policy(),
         expose: bool,
     ) {
-        run(&acts, options, expose);
+        run(&acts, options, policy, expose);
     }
 }
 
@@ -161,12 +234,12 @@ fn broken_laws_are_noticed() {
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let config = Config { cases: 3000, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
         let mut runner = TestRunner::new_with_rng(config, rng);
-        let programs = (prop::collection::vec(act(), 1..60), options(), any::<bool>());
+        let programs = (prop::collection::vec(act(), 1..60), options(), policy(), any::<bool>());
         let quiet = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| ()));
-        let result = runner.run(&programs, |(acts, options, expose)| {
+        let result = runner.run(&programs, |(acts, options, policy, expose)| {
             let broken = Options { broken: Some(law), ..options };
-            let seen = catch_unwind(AssertUnwindSafe(|| run(&acts, broken, expose)));
+            let seen = catch_unwind(AssertUnwindSafe(|| run(&acts, broken, policy, expose)));
             seen.map_err(|_| TestCaseError::fail("noticed"))
         });
         std::panic::set_hook(quiet);

@@ -52,6 +52,8 @@ struct Past {
     uses: u32,
     came_by: Option<Cause>,
     left_by: Option<Left>,
+    /// Whether it was copied home since it came.
+    copied: bool,
     in_place: u32,
     rounds: u32,
 }
@@ -127,24 +129,26 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
                 }
                 Some(Left::Otherwise) | None => {}
             }
-            *past = Past { uses: 0, came_by: Some(cause), left_by: None, ..*past };
+            *past = Past { uses: 0, came_by: Some(cause), left_by: None, copied: false, ..*past };
         }
-        Happens::Left { cause, copied } => {
-            tally.to_host += u64::from(copied);
+        Happens::Copied => {
+            tally.to_host += 1;
+            past.copied = true;
+        }
+        Happens::Left(cause) => {
             if past.uses == 0 && matches!(past.came_by, Some(Cause::Prefetch | Cause::Along)) {
                 tally.unread += 1;
             }
             if past.uses == 1 && cause == Cause::Eviction {
                 tally.used_once += 1;
             }
-            past.came_by = None;
             past.left_by = Some(match cause {
-                Cause::Eviction => Left::Evicted { copied },
+                Cause::Eviction => Left::Evicted { copied: past.copied },
                 Cause::Fault | Cause::FetchAhead => Left::Fetched,
                 _ => Left::Otherwise,
             });
+            (past.came_by, past.copied) = (None, false);
         }
-        Happens::Shared(_) => tally.to_host += 1,
         // What the CPU has had in its hands was not evicted in vain.
         Happens::Touched { .. } => {
             if matches!(past.left_by, Some(Left::Evicted { .. })) {

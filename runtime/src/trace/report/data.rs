@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Direction, Launch, Recording, Used,
+        Direction, Hint, Launch, Recording, Used,
         ranges::{Ranges, Row, Shown},
         timeline::Step,
     },
@@ -34,6 +34,7 @@ pub(super) struct Data {
     /// Kernel's number, start, length, pages read, pages written, pages of these in place, launches that this stands for.
     pub launches: Vec<[u64; 7]>,
     pub moved: Vec<MovedData>,
+    pub hints: Vec<HintData>,
     /// Faults in each column: reads, writes.
     pub faults: [Vec<u64>; 2],
     /// Device memory in use, on average over a column.
@@ -91,8 +92,20 @@ pub(super) struct MovedData {
     pub columns: Vec<u64>,
 }
 
+#[derive(Serialize)]
+pub(super) struct HintData {
+    pub name: &'static str,
+    pub at_ns: u64,
+    /// The range that it begins in.
+    pub range: Option<usize>,
+    pub bytes: u64,
+}
+
 /// Launches that are drawn one by one; of more, those of one kernel in one column are one bar.
 const LAUNCHES: usize = 6000;
+
+/// Hints that are drawn: of more nobody could tell one from another.
+const HINTS: usize = 2000;
 
 impl Data {
     pub fn of(recording: &Recording) -> Self {
@@ -129,6 +142,7 @@ impl Data {
             kernels: kernels(recording),
             launches: launches(recording, &columns),
             moved: moved(recording, &columns),
+            hints: hints(recording, &ranges),
             faults: faults(recording, &columns),
             occupancy: occupancy(recording, &ranges, &columns),
             stats: about.stats,
@@ -234,6 +248,17 @@ fn moved(recording: &Recording, columns: &Columns) -> Vec<MovedData> {
         found.push(MovedData { to, cause: cause.name(), bytes: bytes(pages), columns: in_columns });
     }
     found
+}
+
+fn hints(recording: &Recording, ranges: &Ranges) -> Vec<HintData> {
+    let start = recording.time().start;
+    let hint = |hint: &Hint| HintData {
+        name: hint.name,
+        at_ns: hint.at.saturating_sub(start),
+        range: ranges.of_page(hint.pages.start),
+        bytes: bytes(hint.pages.len() as u64),
+    };
+    recording.hints.iter().take(HINTS).map(hint).collect()
 }
 
 fn faults(recording: &Recording, columns: &Columns) -> [Vec<u64>; 2] {

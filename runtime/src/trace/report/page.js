@@ -12,7 +12,7 @@
     "prefetch": ["prefetched", "#56B4E9"],
     "along": ["along with others", "#F0E442"],
     "fault": ["CPU fault", "#D55E00"],
-    "fetch-ahead": ["ahead of a CPU scan", "#CC79A7"],
+    "fetch_ahead": ["ahead of a CPU scan", "#CC79A7"],
     "eviction": ["evicted", "#0072B2"],
     "clean": ["written back ahead of need", "#009E73"],
     "pin": ["pinned", "#8C6BB1"],
@@ -191,6 +191,29 @@
     return { top, bottom: top + lanes * height, draw, tell };
   }
 
+  // Hints of the program, where there are any.
+  function hintArea(top) {
+    if (data.hints.length === 0) return null;
+    const height = 15;
+    const draw = () => {
+      label("hints", top + height / 2);
+      c.fillStyle = tones.grid;
+      c.fillRect(LEFT, top + 1, width - LEFT - RIGHT, height - 3);
+      c.fillStyle = tones.good;
+      for (const hint of data.hints) c.fillRect(xOf(hint.at_ns) - 1, top + 1, 2, height - 3);
+    };
+    const tell = px => {
+      const near = data.hints.filter(hint => Math.abs(xOf(hint.at_ns) - px) <= 3);
+      if (near.length === 0) return null;
+      const lines = near.slice(0, 8).map(hint => {
+        const range = hint.range === null ? "" : ` of '${data.ranges[hint.range].name}'`;
+        return `${hint.name}: ${amount(hint.bytes)}${range}`;
+      });
+      return lines.join("\n") + (near.length > 8 ? `\nand ${near.length - 8} more` : "");
+    };
+    return { top, bottom: top + height, draw, tell };
+  }
+
   function bars(top, height, name, stacks, most, unit) {
     const draw = () => {
       c.fillStyle = tones.grid;
@@ -318,13 +341,13 @@
 
   function draw() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["paper", "card", "ink", "soft", "line", "grid", "host", "both", "device", "fault", "kernel", "memory"]) {
+    for (const name of ["paper", "card", "ink", "soft", "line", "grid", "host", "both", "device", "fault", "kernel", "memory", "good"]) {
       tones[name] = style.getPropertyValue("--" + name).trim();
     }
     width = chart.clientWidth;
     areas = [];
     let y = 2;
-    for (const [make, gap] of [[mapArea, GAP], [kernelArea, GAP], [faultArea, GAP], [movedArea, GAP], [memoryArea, 10], [axisArea, 0]]) {
+    for (const [make, gap] of [[mapArea, GAP], [kernelArea, GAP], [hintArea, GAP], [faultArea, GAP], [movedArea, GAP], [memoryArea, 10], [axisArea, 0]]) {
       const area = make(y);
       if (!area || area.bottom === area.top) continue;
       areas.push(area);

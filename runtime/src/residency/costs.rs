@@ -1,0 +1,45 @@
+//! Who decides which pages are with the device, and by which costs.
+
+use crate::{
+    addr::PAGE,
+    config::{Config, DeviceModel, Policy},
+    error::Result,
+    gpu::{Device, DeviceMemory},
+};
+use std::sync::Arc;
+use vksvm_pages::{Auto, Costs, Lru};
+
+/// The policy that was asked for, and what a program is told of it.
+///
+/// # Errors
+/// As Vulkan's, where costs are measured.
+pub(super) fn policy(
+    config: &Config,
+    device: &Arc<Device>,
+    memory: &DeviceMemory,
+) -> Result<(Box<dyn vksvm_pages::Policy>, String)> {
+    if config.policy.clone()? == Policy::Lru {
+        let why = "policy lru: launches have all that they use moved, what was not used for the longest time goes";
+        return Ok((Box::new(Lru::default()), why.into()));
+    }
+    let model = match config.device_model.clone()? {
+        DeviceModel::Auto if device.info.shares_memory => DeviceModel::Pcie4,
+        DeviceModel::Auto => DeviceModel::Measured,
+        model => model,
+    };
+    let costs = match model {
+        DeviceModel::Pcie3 => Costs::PCIE3,
+        DeviceModel::Pcie4 | DeviceModel::Auto => Costs::PCIE4,
+        DeviceModel::Measured => Costs::PCIE4,
+    };
+    let speed = |nanoseconds: u32| PAGE as f64 / f64::from(nanoseconds.max(1));
+    let why = format!(
+        "policy auto: device model {}, {:.1} GB/s to the device, {:.1} back, {:.1} in place, {:.1} there",
+        model.name(),
+        speed(costs.copy_in),
+        speed(costs.copy_out),
+        speed(costs.in_place_read),
+        speed(costs.local),
+    );
+    Ok((Box::new(Auto::new(costs)), why))
+}
