@@ -5,7 +5,7 @@ use crate::{
     mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Cell, Pages, Want, parts},
-    policy::{Newcomer, Resident, Turn, displace},
+    policy::{Newcomer, Resident, Turn, displace, leaving},
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
     watch::{Cause, Happening},
 };
@@ -20,7 +20,7 @@ pub(crate) enum Content {
 }
 
 impl<M: Mechanism> Pages<M> {
-    /// Frees slots as far as `demand` is worth it, if so many are idle once `reached` is, whole blocks at a time, but no page that is in
+    /// Frees slots as far as `demand` is worth it, if so many are idle once `reached` is, a block after the other, but no page that is in
     /// `keep`. Returns how many.
     ///
     /// # Errors
@@ -40,18 +40,17 @@ impl<M: Mechanism> Pages<M> {
             });
             let goes = match demand {
                 Demand::For(newcomers, free) => displace(newcomers, &mut residents, free + freed).go,
-                Demand::Everything => residents.iter().map(|resident| resident.block).collect(),
+                Demand::Everything => residents.iter().map(|resident| (resident.block, resident.pages)).collect(),
             };
             let failures = failed.len();
-            let of = |block| residents.iter().find(|resident| resident.block == block).map_or(0, |found| found.pages);
-            let pages = goes.iter().map(|block| of(*block)).sum();
+            let pages = goes.iter().map(|(_, pages)| pages).sum();
             let outcomes = Mutex::new((0, &mut failed));
             // Never an error, which would keep other blocks from being tried.
             _ = self.mechanism.each(goes.len(), pages, &|job| {
-                let number = goes[job];
+                let (number, many) = goes[job];
                 let block = lock(&self.cells[number].state);
                 // It may be another one by now.
-                let idle = self.evictable(&block, number, keep, reached);
+                let idle = leaving(self.evictable(&block, number, keep, reached), many);
                 if !idle.is_empty() {
                     let done = self.bring_home(number, block, idle, Content::Kept, Cause::Eviction, || ());
                     let mut outcomes = lock(&outcomes);

@@ -5,7 +5,7 @@
 const REMEMBERED: usize = 32;
 
 /// The last launches that used a block. Numbers are cut to 32 bits and only their differences matter, so that a program may go on
-/// for any number of launches; a block that is used again after exactly 2^32 of them looks as if it had been used just now.
+/// for any number of launches; a block that is used again after more than 2^31 of them looks as if it had been used just now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uses {
     numbers: [u32; REMEMBERED],
@@ -41,10 +41,11 @@ impl Uses {
         self.count
     }
 
-    /// How many launches before `number` the `back`th use was: the last one is number 0.
+    /// How many launches before `number` the `back`th use was: the last one is number 0. None where a launch that began later, on another
+    /// thread, has come first.
     pub fn age(&self, back: usize, number: u64) -> Option<u32> {
         let at = (self.next + REMEMBERED - 1 - back % REMEMBERED) % REMEMBERED;
-        (back < self.count).then(|| (number as u32).wrapping_sub(self.numbers[at]))
+        (back < self.count).then(|| ((number as u32).wrapping_sub(self.numbers[at]) as i32).max(0) as u32)
     }
 
     /// How many launches after `number` the next use comes, if what follows is what followed `lag` launches earlier. `None` where
@@ -72,6 +73,14 @@ impl Uses {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn launches_may_overtake_each_other() {
+        let mut uses = uses([5, 9]);
+        assert_eq!((uses.age(0, 7), uses.age(1, 7)), (Some(0), Some(2)));
+        uses.push(8);
+        assert_eq!((uses.count(), uses.age(0, 10)), (2, Some(1)), "it is in order");
+    }
 
     fn uses(numbers: impl IntoIterator<Item = u64>) -> Uses {
         let mut uses = Uses::default();
