@@ -388,7 +388,9 @@ pub enum Error {
         budget: u64,
     },
     /// A launch uses memory that is pinned to the host, and the device may not use it in place.
-    #[error("a launch uses {bytes} bytes that are pinned to the host, which the device cannot use in place here; unpin them, or open with in_place(true)")]
+    #[error(
+        "a launch uses {bytes} bytes that are pinned to the host, which the device cannot use in place here; unpin them, or open with in_place(true)"
+    )]
     PinnedToHost {
         /// Bytes in the pages that it uses and that are pinned.
         bytes: u64,

@@ -318,7 +318,8 @@ impl Server {
     }
 
     fn prefetch(&self) {
-        self.prefetches.run(|Job { pages, to, launches }| -> Result<Moved> { self.pages.prefetch(pages, to, launches) });
+        self.prefetches
+            .run(|Job { pages, to, launches }| -> Result<Moved> { self.pages.prefetch(pages, to, launches) });
     }
 
     /// Whether a touch was served; else what it waits for was set going.

@@ -4,7 +4,9 @@
 //! Both placements need the heap's views to stay mapped: see `heap::svm`.
 #![allow(unsafe_code)]
 
-use super::{Discrete, Findings, Imports, Residency, Shown, Unified, Views, costs, discrete, probe, translation::choose};
+use super::{
+    Discrete, Findings, Imports, Residency, Shown, Unified, Views, costs, discrete, probe, translation::choose,
+};
 use crate::{
     addr::{BLOCK, PAGE},
     builder::Seam,

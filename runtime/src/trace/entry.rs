@@ -178,12 +178,8 @@ mod tests {
                 write,
                 at
             }),
-            (any::<u8>(), run(), any::<u64>()).prop_map(|(hint, (first, pages), at)| Entry::Hinted {
-                hint,
-                first,
-                pages,
-                at
-            }),
+            (any::<u8>(), run(), any::<u32>(), any::<u64>())
+                .prop_map(|(hint, (first, pages), thread, at)| { Entry::Hinted { hint, first, pages, thread, at } }),
             (run(), any::<u64>()).prop_map(|((first, pages), at)| Entry::Allocated { first, pages, at }),
             (run(), any::<u64>()).prop_map(|((first, pages), at)| Entry::Freed { first, pages, at }),
         ]

@@ -8,8 +8,18 @@ use std::ops::Range;
 pub(super) struct Shown {
     pub name: String,
     pub pages: Range<usize>,
-    /// Whether the program has named it, so that advice can do so.
-    pub named: bool,
+    pub kind: Naming,
+}
+
+/// What kind of name a range has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// The program's.
+    Given,
+    /// Where it begins.
+    Address,
+    /// It is several allocations.
+    Several,
 }
 
 /// All memory that anything happened to, in the order of addresses.
@@ -130,7 +140,8 @@ fn allocated(recording: &Recording) -> Vec<Shown> {
             names.push("…");
         }
         let address = || format!("{:#x}", recording.address(pages.start));
-        Shown { name: if named { names.join(" / ") } else { address() }, pages, named }
+        let kind = if named { Naming::Given } else { Naming::Address };
+        Shown { name: if named { names.join(" / ") } else { address() }, pages, kind }
     };
     found.into_iter().map(shown).collect()
 }
@@ -140,7 +151,7 @@ fn between(touched: &[Range<usize>], known: &[Shown]) -> Vec<Shown> {
     let mut found = vec![];
     let mut small = |pages: Range<usize>| {
         if !pages.is_empty() {
-            found.push(Shown { name: "small allocations".into(), pages, named: false });
+            found.push(Shown { name: "small allocations".into(), pages, kind: Naming::Several });
         }
     };
     for pages in touched {
@@ -163,7 +174,7 @@ fn together(ranges: Vec<Shown>) -> Vec<Shown> {
     let mut fewer: Vec<(Shown, usize)> = vec![];
     for range in ranges {
         match fewer.last_mut() {
-            Some((last, count)) if !last.named && !range.named => {
+            Some((last, count)) if last.kind != Naming::Given && range.kind != Naming::Given => {
                 last.pages.end = range.pages.end;
                 *count += 1;
             }
@@ -172,7 +183,7 @@ fn together(ranges: Vec<Shown>) -> Vec<Shown> {
     }
     let named = |(range, count): (Shown, usize)| match count {
         1 => range,
-        _ => Shown { name: format!("{count} allocations"), ..range },
+        _ => Shown { name: format!("{count} allocations"), kind: Naming::Several, ..range },
     };
     fewer.into_iter().map(named).collect()
 }

@@ -1,6 +1,6 @@
 //! What is made of recordings whose content is known.
 
-use super::{Cause, Direction, Entry, Output, report, testdata::Script};
+use super::{Cause, Entry, Output, report, testdata::Script};
 use crate::{Error, addr::PAGE};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -101,7 +101,8 @@ fn data_that_is_evicted_and_fetched_again_is_found() {
     let (kinds, text) = findings(script(true));
     assert_eq!(kinds, ["refetched"]);
     assert!(
-        text.contains("went home and came back unread") && text.contains("prefer_location(Host) on 'edges'"),
+        text.contains("were written back, evicted and fetched again")
+            && text.contains("prefer_location(Host) on 'edges'"),
         "{text}"
     );
 }
@@ -129,7 +130,7 @@ fn prefetches_in_vain_are_found() {
     script.left(0, 16 * MIB, Cause::Eviction);
     let (kinds, text) = findings(script);
     assert_eq!(kinds, ["unread", "used-once"]);
-    assert!(text.starts_with("75 % of what was prefetched of 'next' (12 MiB) left"), "{text}");
+    assert!(text.starts_with("75 % of what was prefetched of 'next' (12 MiB) went back unread"), "{text}");
 }
 
 #[test]
@@ -302,14 +303,4 @@ fn what_was_in_the_file_is_replaced_when_there_is_something_new() {
     let written = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(written, report::page(&recording).unwrap());
-}
-
-#[test]
-fn directions_are_told_apart() {
-    let mut script = Script::default();
-    script.to_device(0, 1, Cause::Launch);
-    script.to_host(0, 1, Cause::Eviction);
-    script.left(1, 1, Cause::Fault);
-    let directions: Vec<_> = script.recording(0).moves.iter().map(|m| m.direction).collect();
-    assert_eq!(directions, [Direction::ToDevice, Direction::ToHost, Direction::Left]);
 }

@@ -39,11 +39,16 @@ pub(super) struct Tally {
     pub fault_ns: u64,
     /// Launches that used it.
     pub launches: u64,
+    /// Whether the program has said where it should be, or how it is used.
+    pub advised: bool,
 }
 
 /// Uses in place of one page from which a copy to the device would have paid: over a bus, reading a page in place costs about what copying it
 /// does, and nobody knows beforehand; so a few more.
 const OFTEN: u32 = 8;
+
+/// Hints that say where memory should be, or how it is used.
+const ADVICE: [&str; 5] = ["prefer_location", "accessed_by", "access_hint", "pin to the host", "pin to the device"];
 
 /// What is known of a page while it is followed.
 #[derive(Clone, Copy, Default)]
@@ -95,6 +100,11 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges) -> Vec<Tally> {
             tally.faults += 1;
             tally.fault_pages += fault.pages as u64;
             tally.fault_ns += fault.at - fault.since;
+        }
+    }
+    for hint in recording.hints.iter().filter(|hint| ADVICE.contains(&hint.name)) {
+        for (range, tally) in ranges.all().iter().zip(&mut tallies) {
+            tally.advised |= hint.pages.start < range.pages.end && range.pages.start < hint.pages.end;
         }
     }
     for launch in &recording.launches {

@@ -3,7 +3,7 @@
 use super::{
     super::{
         Recording,
-        ranges::{Ranges, Shown},
+        ranges::{Naming, Ranges, Shown},
     },
     account::Tally,
     words::{amount, grouped, percent, time},
@@ -60,7 +60,9 @@ const MOST: usize = 6;
 /// What is to be said, the most important first.
 pub(super) fn of(recording: &Recording, ranges: &Ranges, tallies: &[Tally]) -> Vec<Finding> {
     let total: u64 = tallies.iter().map(|tally| tally.to_device + tally.to_host).sum();
-    let all = Moved { pages: total, budget: recording.about.capabilities.device_budget_bytes };
+    let capabilities = &recording.about.capabilities;
+    let all = Moved { pages: total, budget: capabilities.device_budget_bytes, in_place: capabilities.in_place };
+
     let each = ranges.all().iter().zip(tallies).enumerate();
     let mut found: Vec<Finding> = each.flat_map(|(at, (range, tally))| judge(at, range, tally, &all)).collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.bytes));
@@ -84,6 +86,8 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges, tallies: &[Tally]) -> V
 struct Moved {
     pages: u64,
     budget: u64,
+    /// Whether launches may use what is with the host.
+    in_place: bool,
 }
 
 impl Moved {
@@ -102,7 +106,11 @@ fn bytes(pages: u64) -> u64 {
 }
 
 fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
-    let name = if range.named { format!("'{}'", range.name) } else { format!("the memory at {}", range.name) };
+    let name = match range.kind {
+        Naming::Given => format!("'{}'", range.name),
+        Naming::Address => format!("the memory at {}", range.name),
+        Naming::Several => format!("what is in {}", range.name),
+    };
     let size = amount(bytes(range.pages.len() as u64));
     let mut found = vec![];
     let mut tell = |kind, pages, text: String, advice: String| {
@@ -115,42 +123,57 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
             all.share(round_trips),
             amount(bytes(round_trips))
         );
-        let advice =
-            format!("prefer_location(Host) on {name}: launches then use it where it is, and nothing is copied.");
+        let allowed = if all.in_place { "" } else { "in place allowed, and " };
+        let advice = format!(
+            "{allowed}prefer_location(Host) on {name}: launches then use it where it is, and nothing is copied."
+        );
         tell(Kind::Bouncing, round_trips, text, advice);
     }
     let again = tally.refetched + tally.written_back;
     if all.matters(again) {
-        let unread =
-            if tally.written_back > 0 { "went home and came back unread" } else { "were evicted and fetched again" };
+        let how = if tally.written_back > 0 {
+            "were written back, evicted and fetched again"
+        } else {
+            "were evicted and fetched again"
+        };
         let text = format!(
-            "{} of the bytes moved {unread}: {name} ({size}) takes turns with other data in {} of device memory.",
+            "{} of the bytes moved {how}: {name} ({size}) takes turns with other data in {} of device memory.",
             all.share(again),
             amount(all.budget)
         );
-        let advice = format!(
-            "prefer_location(Host) on {name}, or access_hint(cold): launches then use it where it is, and what else they use stays on the device. \
-             Or a larger device budget."
-        );
+        let advice = match all.in_place {
+            true => format!(
+                "prefer_location(Host) on {name}, or access_hint(cold): launches then use it where it is, and what else they use stays on the \
+                 device. Or a larger device budget."
+            ),
+            false => String::from(
+                "A larger device budget, or in place allowed and prefer_location(Host); or launches that do more with each part.",
+            ),
+        };
         tell(Kind::Refetched, again, text, advice);
     } else if all.matters(tally.used_once) {
         let text = format!(
             "{} of the bytes moved were evicted after a single use: {name} ({size}).",
             all.share(tally.used_once)
         );
-        let advice =
-            format!("prefer_location(Host) on {name}: using it where it is, once, costs less than copying it.");
+        let advice = match all.in_place {
+            true => format!("prefer_location(Host) on {name}: using it where it is, once, costs less than copying it."),
+            false => format!(
+                "in place allowed, and prefer_location(Host) on {name}: using it where it is, once, costs less than copying it."
+            ),
+        };
         tell(Kind::UsedOnce, tally.used_once, text, advice);
     }
     if all.matters(tally.unread) {
         let text = format!(
-            "{} of what was prefetched of {name} ({}) left the device before a launch had used it.",
+            "{} of what was prefetched of {name} ({}) went back unread: no launch used it before it left the device.",
             percent(tally.unread as f64 / tally.prefetched.max(1) as f64),
             amount(bytes(tally.unread))
         );
         tell(Kind::Unread, tally.unread, text, format!("Prefetch less of {name}, or closer to its use."));
     }
-    if all.budget > 0 && bytes(tally.in_place_often) >= BYTES {
+    // Where the program has said what it thinks of that, it knows.
+    if all.budget > 0 && bytes(tally.in_place_often) >= BYTES && !tally.advised {
         let text = format!(
             "{name} ({size}) stayed with the host, and launches used its pages there up to {} times, {} in all.",
             grouped(tally.in_place_most),
