@@ -165,6 +165,12 @@ impl Recording {
     }
 }
 
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Recording('{}', {} entries, {} lost)", self.title, self.entries.len(), self.lost)
+    }
+}
+
 /// Goes through the entries.
 struct Reader<'c> {
     clock: &'c Clock,

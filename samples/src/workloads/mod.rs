@@ -18,7 +18,7 @@ use std::{
     str::FromStr,
     time::{Duration, Instant},
 };
-use vksvm::{Grid, Launch, Svm};
+use vksvm::{Grid, Launch, Svm, hints::Region};
 
 /// Something to run: all that the command line knows of a workload.
 pub struct Workload {
@@ -116,6 +116,11 @@ impl Job<'_> {
             Some(size) => Ok(size as usize),
             None => bail!("this workload needs a size"),
         }
+    }
+
+    /// What reports call memory.
+    fn names<const N: usize>(&self, names: [(Region, &str); N]) {
+        names.into_iter().for_each(|(region, name)| self.svm.name(region, name));
     }
 
     /// Random numbers that depend on the seed and on which of the workload's data they are for.

@@ -111,7 +111,7 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
         Naming::Address => format!("the memory at {}", range.name),
         Naming::Several => format!("what is in {}", range.name),
     };
-    let size = amount(bytes(range.pages.len() as u64));
+    let (size, whole) = (amount(bytes(range.pages.len() as u64)), capitalised(&name));
     let mut found = vec![];
     let mut tell = |kind, pages, text: String, advice: String| {
         found.push(Finding { kind, text, advice, range: Some(at), bytes: bytes(pages) });
@@ -175,7 +175,7 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
     // Where the program has said what it thinks of that, it knows.
     if all.budget > 0 && bytes(tally.in_place_often) >= BYTES && !tally.advised {
         let text = format!(
-            "{name} ({size}) stayed with the host, and launches used its pages there up to {} times, {} in all.",
+            "{whole} ({size}) stayed with the host, and launches used its pages there up to {} times, {} in all.",
             grouped(tally.in_place_most),
             amount(bytes(tally.in_place_often_uses))
         );
@@ -185,9 +185,11 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
         tell(Kind::InPlace, tally.in_place_often, text, advice);
     }
     let each = tally.fault_pages as f64 / tally.faults.max(1) as f64;
-    if tally.faults >= FAULTS && each < FEW && bytes(tally.fault_pages) >= BYTES && tally.bounced == 0 {
+    // A few pages that are fetched again and again are not a result that could be fetched at once.
+    let pages = tally.fault_pages.min(range.pages.len() as u64);
+    if tally.faults >= FAULTS && each < FEW && bytes(pages) >= BYTES && tally.bounced == 0 {
         let text = format!(
-            "{name} ({size}) came home by {} faults of {each:.1} pages each, which took {}.",
+            "{whole} ({size}) came home by {} faults of {each:.1} pages each, which took {}.",
             grouped(tally.faults),
             time(tally.fault_ns)
         );
@@ -195,6 +197,12 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
         tell(Kind::OneByOne, tally.fault_pages, text, advice);
     }
     found
+}
+
+/// At the beginning of a sentence.
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 fn fine(recording: &Recording, tallies: &[Tally], all: &Moved) -> Finding {

@@ -168,6 +168,10 @@ fn counter(rows: &mut String, name: &str, value: &serde_json::Value) {
         }
         _ => {
             let number = value.as_u64().unwrap_or(0);
+            // Most causes have moved nothing.
+            if number == 0 && name.contains('.') {
+                return;
+            }
             let shown = if name.contains("bytes") { amount(number) } else { grouped(number) };
             _ = writeln!(
                 rows,
