@@ -7,7 +7,7 @@ use super::{
     DeviceMemory, Part, Pipeline, PipelineSource, Queue, QueueOptions, Table, VulkanQueue, default_budget, memory,
     opened::Opened, plan::Dispatch,
 };
-use crate::{addr::DeviceAddr, error::Result, trace::Trace};
+use crate::{addr::DeviceAddr, error::Result};
 pub use memory::Way;
 use std::{ops::Range, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -49,7 +49,7 @@ impl Opened {
     /// As Vulkan's.
     pub fn launcher(&self) -> Result<Launcher> {
         let options = QueueOptions { group: 1, spin: Duration::ZERO, launch_limit: None };
-        let queue = Queue::new(Arc::new(VulkanQueue::new(&self.device)?), options, Trace::default());
+        let queue = Queue::new(Arc::new(VulkanQueue::new(&self.device)?), options);
         Ok(Launcher { opened: self.device.clone(), queue })
     }
 

@@ -120,11 +120,11 @@ pub(super) enum ReaperState {
 }
 
 impl Queue {
-    pub fn new(device: Arc<dyn QueueDevice>, options: QueueOptions, trace: Trace) -> Self {
+    pub fn new(device: Arc<dyn QueueDevice>, options: QueueOptions) -> Self {
         Queue {
             device,
             options,
-            trace,
+            trace: Trace::default(),
             state: Mutex::default(),
             work: Condvar::new(),
             issued: AtomicU64::new(0),
@@ -132,6 +132,16 @@ impl Queue {
             acknowledged: AtomicU64::new(0),
             any_failed: AtomicBool::new(false),
         }
+    }
+
+    /// Has it log when launches ran.
+    pub fn traced(self, trace: &Trace) -> Self {
+        Queue { trace: trace.clone(), ..self }
+    }
+
+    /// The log.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

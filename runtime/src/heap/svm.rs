@@ -170,10 +170,10 @@ impl Inner {
         let heap = Heap::new(mapping.clone(), options)?;
         let options = QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
         let trace = if config.trace { Trace::new(config.trace_events) } else { Trace::default() };
-        let queue = Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options, trace.clone());
+        let queue = Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options).traced(&trace);
         let queue = Arc::new(queue);
         // SAFETY: both become fields of Inner, where `residency` is dropped before `heap`; so it is on the way out of here.
-        let (residency, why) = unsafe { plan.carry_out(config, seam, &device, &queue, &mapping, segment, &trace) }?;
+        let (residency, why) = unsafe { plan.carry_out(config, seam, &device, &queue, &mapping, segment) }?;
         if let Residency::Discrete(discrete) = &residency {
             heap.keep(discrete.keeper());
         }

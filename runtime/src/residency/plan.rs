@@ -18,7 +18,6 @@ use crate::{
         faults::Access,
         mapping::{Backing, Mapping},
     },
-    trace::Trace,
 };
 use std::sync::Arc;
 
@@ -156,7 +155,6 @@ impl Plan {
         queue: &Arc<Queue>,
         mapping: &Arc<Mapping>,
         segment: usize,
-        trace: &Trace,
     ) -> Result<(Residency, Reasons)> {
         let start = mapping.user_base() as u64;
         let user = crate::addr::Span { start, end: start + mapping.len() as u64 };
@@ -168,7 +166,7 @@ impl Plan {
                 let (translation, why) = choose(config.translation.clone()?, &findings, segments, &device.info.name)?;
                 // SAFETY: the caller's promise.
                 let imports = unsafe { Imports::new(device, views(shown), segment) };
-                let unified = Unified::new(device, imports, translation, trace.clone())?;
+                let unified = Unified::new(device, imports, translation, queue.trace().clone())?;
                 let reasons = vec![
                     "placement unified: the device reads and writes the heap's own memory, tried at start-up".into(),
                     format!("translation {}: {why}{}", translation.name(), unified.translation_cost()),
@@ -203,7 +201,7 @@ impl Plan {
                     access,
                     imports,
                     hunt,
-                    trace: trace.clone(),
+                    trace: queue.trace().clone(),
                     policy,
                 };
                 let discrete = Discrete::new(parts, seam)?;

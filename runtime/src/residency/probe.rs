@@ -14,7 +14,6 @@ use crate::{
         Way, plan::Dispatch,
     },
     os::mapping::{Backing, Mapping},
-    trace::Trace,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -160,7 +159,7 @@ impl Ask {
         // SAFETY: the module is the project's own and needs only required features.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
         let options = QueueOptions { group: 1, spin: Duration::ZERO, launch_limit: None };
-        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options, Trace::default());
+        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options);
         Ok(Ask { queue, pipeline })
     }
 

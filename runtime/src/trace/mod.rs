@@ -6,6 +6,7 @@
 
 #[cfg(feature = "report")]
 mod chrome;
+#[cfg_attr(not(feature = "report"), allow(dead_code, reason = "read by traces and reports alone"))]
 mod clock;
 mod entry;
 mod log;
@@ -14,6 +15,7 @@ mod names;
 mod output;
 #[cfg(feature = "report")]
 mod ranges;
+#[cfg_attr(not(feature = "report"), allow(dead_code, reason = "read by traces and reports alone"))]
 mod recording;
 #[cfg(feature = "report")]
 mod report;

@@ -61,13 +61,13 @@ impl Script {
         self.entries.push(Entry::Ran { point, ticks });
     }
 
-    pub fn to_device(&mut self, first: usize, pages: usize, cause: Cause) {
+    pub fn arrives(&mut self, first: usize, pages: usize, cause: Cause) {
         let [since, at] = [self.tick(), self.tick()];
         self.entries.push(Entry::ToDevice { first, pages, cause, since, at });
     }
 
     /// Copied home; the device keeps no copy.
-    pub fn to_host(&mut self, first: usize, pages: usize, cause: Cause) {
+    pub fn comes_home(&mut self, first: usize, pages: usize, cause: Cause) {
         let [since, at] = [self.tick(), self.tick()];
         self.entries.push(Entry::ToHost { first, pages, cause, since, at });
         self.left(first, pages, cause);
@@ -81,7 +81,7 @@ impl Script {
     /// A CPU touch that brings so many pages home.
     pub fn fault(&mut self, page: usize, write: bool, pages: usize) {
         let since = self.tick();
-        self.to_host(page, pages, Cause::Fault);
+        self.comes_home(page, pages, Cause::Fault);
         let at = self.tick();
         self.entries.push(Entry::Faulted { page, write, thread: 8, since, at });
     }

@@ -66,7 +66,7 @@ fn data_that_goes_to_and_fro_is_found() {
     let mut script = Script::default();
     script.allocation(0, 4 * MIB, "flags");
     for _ in 0..5 {
-        script.to_device(0, 4 * MIB, Cause::Launch);
+        script.arrives(0, 4 * MIB, Cause::Launch);
         script.launch("K", &[(0, 4 * MIB, true, false)]);
         script.fault(0, false, 4 * MIB);
     }
@@ -82,13 +82,13 @@ fn data_that_is_evicted_and_fetched_again_is_found() {
         let mut script = Script::default();
         script.allocation(0, 32 * MIB, "edges");
         script.allocation(32 * MIB, MIB, "ranks");
-        script.to_device(32 * MIB, MIB, Cause::Launch);
+        script.arrives(32 * MIB, MIB, Cause::Launch);
         for _ in 0..3 {
             for part in 0..4 {
-                script.to_device(part * 8 * MIB, 8 * MIB, Cause::Launch);
+                script.arrives(part * 8 * MIB, 8 * MIB, Cause::Launch);
                 script.launch("K", &[(part * 8 * MIB, 8 * MIB, copied, false), (32 * MIB, MIB, true, false)]);
                 match copied {
-                    true => script.to_host(part * 8 * MIB, 8 * MIB, Cause::Eviction),
+                    true => script.comes_home(part * 8 * MIB, 8 * MIB, Cause::Eviction),
                     false => script.left(part * 8 * MIB, 8 * MIB, Cause::Eviction),
                 }
             }
@@ -112,7 +112,7 @@ fn what_is_used_once_is_found() {
     let mut script = Script::default();
     script.allocation(0, 32 * MIB, "stream");
     for part in 0..32 {
-        script.to_device(part * MIB, MIB, Cause::Launch);
+        script.arrives(part * MIB, MIB, Cause::Launch);
         script.launch("K", &[(part * MIB, MIB, false, false)]);
         script.left(part * MIB, MIB, Cause::Eviction);
     }
@@ -125,7 +125,7 @@ fn what_is_used_once_is_found() {
 fn prefetches_in_vain_are_found() {
     let mut script = Script::default();
     script.allocation(0, 16 * MIB, "next");
-    script.to_device(0, 16 * MIB, Cause::Prefetch);
+    script.arrives(0, 16 * MIB, Cause::Prefetch);
     script.launch("K", &[(0, 4 * MIB, false, false)]);
     script.left(0, 16 * MIB, Cause::Eviction);
     let (kinds, text) = findings(script);
@@ -150,7 +150,7 @@ fn what_is_used_in_place_often_is_found() {
 fn results_that_come_home_page_by_page_are_found() {
     let mut script = Script::default();
     script.allocation(0, 4 * MIB, "result");
-    script.to_device(0, 4 * MIB, Cause::Launch);
+    script.arrives(0, 4 * MIB, Cause::Launch);
     script.launch("K", &[(0, 4 * MIB, true, false)]);
     (0..2 * MIB).for_each(|at| script.fault(2 * at, false, 2));
     let (kinds, text) = findings(script);
@@ -162,7 +162,7 @@ fn results_that_come_home_page_by_page_are_found() {
 fn where_nothing_is_wrong_it_says_so() {
     let mut script = Script::default();
     script.allocation(0, 4 * MIB, "grid");
-    script.to_device(0, 4 * MIB, Cause::Launch);
+    script.arrives(0, 4 * MIB, Cause::Launch);
     (0..10).for_each(|_| script.launch("K", &[(0, 4 * MIB, true, false)]));
     script.fault(0, false, 4 * MIB);
     let (kinds, text) = findings(script);
@@ -184,7 +184,7 @@ fn a_full_log_is_told() {
 fn amounts_agree_with_what_happened_and_places_with_where_pages_were() {
     let mut script = Script::default();
     script.allocation(0, 4, "x");
-    script.to_device(0, 4, Cause::Launch);
+    script.arrives(0, 4, Cause::Launch);
     script.launch("K", &[(0, 2, true, false), (2, 2, false, false)]);
     for _ in 0..100 {
         script.launch("K", &[(2, 2, false, false)]);
