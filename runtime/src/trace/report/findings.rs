@@ -54,14 +54,22 @@ const BYTES: u64 = 1 << 20;
 const FAULTS: u64 = 16;
 const FEW: f64 = 4.0;
 
+/// And that took this share of the run.
+const LONG: f64 = 0.01;
+
 /// Findings that fit on a page.
 const MOST: usize = 6;
 
 /// What is to be said, the most important first.
 pub(super) fn of(recording: &Recording, ranges: &Ranges, tallies: &[Tally]) -> Vec<Finding> {
     let total: u64 = tallies.iter().map(|tally| tally.to_device + tally.to_host).sum();
-    let capabilities = &recording.about.capabilities;
-    let all = Moved { pages: total, budget: capabilities.device_budget_bytes, in_place: capabilities.in_place };
+    let (capabilities, time) = (&recording.about.capabilities, recording.time());
+    let all = Moved {
+        pages: total,
+        budget: capabilities.device_budget_bytes,
+        in_place: capabilities.in_place,
+        time: time.end - time.start,
+    };
 
     let each = ranges.all().iter().zip(tallies).enumerate();
     let mut found: Vec<Finding> = each.flat_map(|(at, (range, tally))| judge(at, range, tally, &all)).collect();
@@ -88,6 +96,8 @@ struct Moved {
     budget: u64,
     /// Whether launches may use what is with the host.
     in_place: bool,
+    /// Nanoseconds from the first event to the last.
+    time: u64,
 }
 
 impl Moved {
@@ -187,7 +197,8 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
     let each = tally.fault_pages as f64 / tally.faults.max(1) as f64;
     // A few pages that are fetched again and again are not a result that could be fetched at once.
     let pages = tally.fault_pages.min(range.pages.len() as u64);
-    if tally.faults >= FAULTS && each < FEW && bytes(pages) >= BYTES && tally.bounced == 0 {
+    let long = tally.fault_ns as f64 >= LONG * all.time as f64;
+    if long && tally.faults >= FAULTS && each < FEW && bytes(pages) >= BYTES && tally.bounced == 0 {
         let text = format!(
             "{whole} ({size}) came home by {} faults of {each:.1} pages each, which took {}.",
             grouped(tally.faults),

@@ -24,7 +24,7 @@
   const n = data.columns;
 
   const number = v => Math.round(v).toLocaleString("en-US");
-  const figures = v => v >= 100 || v === Math.round(v) ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2);
+  const figures = v => v >= 100 ? v.toFixed(0) : String(parseFloat(v.toPrecision(3)));
   function amount(bytes) {
     const units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let step = 0;
@@ -147,12 +147,12 @@
     if (!hit) return null;
     const row = data.rows[hit.at], column = columnOf(px);
     const d = share(row.device, column), b = share(row.both, column);
-    const pages = part => figures(part * row.pages);
     const uses = (parseInt(row.used[column], 10) / 9) ** 2 * data.most_uses;
     const faults = row.faults.find(([at]) => at === column);
-    const where = row.pages === 1
-      ? (d > 0.5 ? "with the device" : b > 0.5 ? "with both" : "with the host")
-      : `of ${plural(row.pages, "page")}: ${pages(d)} with the device, ${pages(b)} with both`;
+    const parts = [[d, "the device"], [b, "both"], [Math.max(0, 1 - d - b), "the host"]].filter(([part]) => part > 0.01);
+    const where = plural(row.pages, "page") + ": " + (parts.length === 1
+      ? `with ${parts[0][1]}`
+      : parts.map(([part, side]) => `${figures(part * row.pages)} with ${side}`).join(", "));
     return `${data.ranges[row.range].name}, ${row.address}\n${where}\n` +
       (uses > 0 ? `used by launches, about ${figures(uses)} times a page` : "not used by launches") +
       (faults ? `\n${plural(faults[1], "CPU fault")}` : "");
