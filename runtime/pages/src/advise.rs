@@ -85,12 +85,13 @@ impl<M: Mechanism> Pages<M> {
         sum
     }
 
-    /// The pages as they are, one by one. Moves nothing and waits for nothing.
+    /// The pages as they are, one by one. Moves nothing; waits for moves that are under way, so that who was just served by one finds it
+    /// done.
     pub fn snapshot<R>(&self, pages: Range<usize>, f: impl Fn(usize, Snapshot) -> R) -> Vec<R> {
         let (reached, turn) = (self.mechanism.reached(), self.clock.load(Relaxed));
         let mut all = Vec::with_capacity(pages.len());
         for part in parts([Want { pages, write: false }].iter()) {
-            let block = lock(&self.cells[part.block].state);
+            let block = self.cells[part.block].until(|block| (block.moving & part.all).is_empty());
             let busy = block.busy(reached);
             all.extend(part.all.iter().map(|page| f(part.block * PAGES + page, block.snapshot(page, busy, turn))));
         }

@@ -101,12 +101,14 @@ impl<M: Mechanism> Pages<M> {
         for some in all.chunks(TOGETHER) {
             let before = |part: &&Part| self.cells[part.block].last_used.load(Relaxed) <= launches;
             let some: Vec<Part> = some.iter().filter(before).cloned().collect();
+            let asked: usize = some.iter().map(|part| part.all.count()).sum();
             let moved = match to {
                 Side::Host => self.home_ahead(&some, launches)?,
                 Side::Device => self.device_ahead(some, cause)?,
             };
             sum.moved += moved.moved;
-            sum.there += moved.there;
+            // Others may have taken away what was there, to be moved again.
+            sum.there += moved.there.min(asked - moved.moved);
         }
         Ok(sum)
     }

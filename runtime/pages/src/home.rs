@@ -9,7 +9,7 @@ use crate::{
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
     watch::{Cause, Happening},
 };
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 /// What becomes of the content.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,7 @@ impl<M: Mechanism> Pages<M> {
     ///
     /// # Errors
     /// What the mechanism says, where that is why there are none.
-    pub(crate) fn evict(
-        &self,
-        demand: &Demand,
-        keep: &[Part],
-        turn: &Turn,
-        reached: u64,
-    ) -> Result<usize, M::Error> {
+    pub(crate) fn evict(&self, demand: &Demand, keep: &[Part], turn: &Turn, reached: u64) -> Result<usize, M::Error> {
         let (mut freed, mut failed) = (0, vec![]);
         loop {
             let mut residents = self.residents(turn, |number, block| {
@@ -77,8 +71,39 @@ impl<M: Mechanism> Pages<M> {
         }
     }
 
+    /// Who should go may be in use. Where a program's launches come in rounds, what was used last is needed last, and if only idle blocks
+    /// went it would be those that are needed next. So this tells the point after which the right ones are idle, if that is worth waiting
+    /// for: what the newest launch uses is left out, so that it runs while others are copied.
+    pub(crate) fn worth_waiting(&self, demand: &Demand, keep: &[Part], turn: &Turn, reached: u64) -> Option<u64> {
+        let Demand::For(newcomers, free) = demand else { return None };
+        let newest = self.newest(reached)?;
+        let mut points = BTreeMap::new();
+        let mut residents = self.residents(turn, |number, block| {
+            let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
+            let theirs = block.moving | block.held() | block.advice().pinned_device;
+            let pages = block.device - theirs - kept;
+            let point = block.points(pages, reached).max().unwrap_or(0);
+            if point == newest {
+                return block.idle(reached) & pages;
+            }
+            points.insert(number, point);
+            pages
+        });
+        let goes = displace(newcomers, &mut residents, *free).go;
+        goes.iter().filter_map(|(number, _)| points.get(number).copied()).max().filter(|point| *point > reached)
+    }
+
+    /// The last point at which something in device memory becomes idle, if that is still to come.
+    fn newest(&self, reached: u64) -> Option<u64> {
+        let of = |number: usize| {
+            let block = lock(&self.cells[number].state);
+            block.points(block.device, reached).max()
+        };
+        self.pool.blocks().into_iter().filter_map(of).max()
+    }
+
     /// Blocks with pages in device memory of which `which` are of interest.
-    pub(crate) fn residents(&self, turn: &Turn, which: impl Fn(usize, &Block) -> Mask) -> Vec<Resident> {
+    pub(crate) fn residents(&self, turn: &Turn, mut which: impl FnMut(usize, &Block) -> Mask) -> Vec<Resident> {
         let mut residents = vec![];
         for number in self.pool.blocks() {
             let mut block = lock(&self.cells[number].state);
@@ -121,7 +146,8 @@ impl<M: Mechanism> Pages<M> {
     pub fn discard(&self, pages: Range<usize>, mut punch: impl FnMut(Range<usize>)) -> Result<(), M::Error> {
         let mut result = Ok(());
         for Part { block: number, all, .. } in parts([Want { pages, write: true }].iter()) {
-            let block = self.idle(number, all);
+            let mut block = self.idle(number, all);
+            self.forget_notes(&mut block, all);
             // A part is one run.
             let run = all.runs().map(|run| number * PAGES + run.start..number * PAGES + run.end).next();
             let punch = || run.into_iter().for_each(&mut punch);
@@ -136,6 +162,14 @@ impl<M: Mechanism> Pages<M> {
             }
         }
         result
+    }
+
+    /// Nothing is known of pages that are freed, and nothing that was said of them holds.
+    fn forget_notes(&self, block: &mut Block, pages: Mask) {
+        if let Some(detail) = &mut block.detail {
+            self.pool.pin((detail.notes.advice.pinned_device & pages).count(), 0);
+            detail.notes.freed(pages);
+        }
     }
 
     /// The library reads or writes pages through its own view: `f` runs while they are with the host and nobody else uses them.
@@ -219,11 +253,7 @@ impl<M: Mechanism> Pages<M> {
             }
             let device = pages & block.device;
             self.forget(number, &mut block, device, cause);
-            if let Some(detail) = block.detail.as_mut().filter(|_| content == Content::Dropped) {
-                let pinned = (detail.notes.advice.pinned_device & pages).count();
-                self.pool.pin(pinned, 0);
-                detail.notes.freed(pages);
-            }
+
             // Also where that failed: the page is with the host, and a touch that still faults tries again.
             block.protected -= pages;
             block.revoked -= pages;

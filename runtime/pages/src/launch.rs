@@ -129,7 +129,7 @@ impl<M: Mechanism> Pages<M> {
             let cell = &self.cells[part.block];
             let block = &mut *lock(&cell.state);
             let detail = block.detail.get_or_insert_default();
-            hits += (detail.notes.prefetched() & part.all).count();
+            hits += (detail.notes.unused() & part.all).count();
             self.policy.used(&turn, &mut detail.notes, part.all, part.write);
             cell.last_used.fetch_max(turn.number, Relaxed);
         }
@@ -162,7 +162,8 @@ impl<M: Mechanism> Pages<M> {
 
     fn reserve(&self, parts: &mut [Part], turn: &Turn, attempt: Try) -> Attempt {
         let Try { purpose, room, asked, along } = attempt;
-        let mut blocks: Vec<MutexGuard<'_, Block>> = parts.iter().map(|part| lock(&self.cells[part.block].state)).collect();
+        let mut blocks: Vec<MutexGuard<'_, Block>> =
+            parts.iter().map(|part| lock(&self.cells[part.block].state)).collect();
         let moving = |(part, block): (&Part, &MutexGuard<'_, Block>)| {
             let pages = block.moving & part.all;
             (!pages.is_empty()).then_some((part.block, pages))
@@ -248,13 +249,7 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Finds slots for who lacks some. Returns how many pages it may move in the next attempt.
-    fn make_room(
-        &self,
-        parts: &[Part],
-        turn: &Turn,
-        attempt: Try,
-        short: Short,
-    ) -> Result<usize, Refused<M::Error>> {
+    fn make_room(&self, parts: &[Part], turn: &Turn, attempt: Try, short: Short) -> Result<usize, Refused<M::Error>> {
         let Try { purpose, room, .. } = attempt;
         // What cannot be had is done without, unless it cannot be done without.
         let denied = match self.pool.grow(short, || self.mechanism.grow()) {
@@ -264,6 +259,12 @@ impl<M: Mechanism> Pages<M> {
         };
         let reached = self.mechanism.poll();
         let demand = Demand::For(newcomers(parts), short.free);
+        if !self.options.in_place
+            && let Some(point) = self.worth_waiting(&demand, parts, turn, reached)
+        {
+            self.mechanism.wait(point);
+            return Ok(room);
+        }
         if self.evict(&demand, parts, turn, reached).map_err(Refused::Failed)? > 0 {
             return Ok(room);
         }

@@ -36,6 +36,10 @@
 //! | BOTH | yes | – | `protected`; `revoked` under the hunt for untranslated accesses |
 //! | DEVICE | yes | yes | `revoked` |
 //!
+//! Which page should move for a launch, and which should go for it, is the matter of a [`Policy`]: the protocol asks it and sees to it
+//! that no answer can do harm. What a program asked of its pages can be kept as a [`Trace`], and [`replay`] tells what another policy
+//! would have made of it.
+//!
 //! Locks: blocks', in the order of addresses; then the pool of slots. Neither is held while anything is copied, waited for, asked of the
 //! device, or done to the CPU's access. A third, which no fault ever takes, is held by the launch that makes device memory grow.
 
@@ -59,18 +63,18 @@ mod sync;
 mod trace;
 mod watch;
 
+pub use advise::Snapshot;
+pub use ahead::{Moved, Unpinnable};
 #[cfg(not(feature = "seam"))]
 pub(crate) use broken::Broken;
 #[cfg(feature = "seam")]
 pub use broken::Broken;
-pub use advise::Snapshot;
-pub use ahead::{Moved, Unpinnable};
+pub use counts::{ByCause, Counts};
 pub use fault::Busy;
 pub use lab::{Contender, Outcome, Room, replay};
 pub use launch::{Hold, Refused};
 pub use mask::{Mask, PAGES};
 pub use mechanism::{Mechanism, Move, Moves, Slot};
-pub use counts::{ByCause, Counts};
 pub use pages::{Options, Pages, Want};
 pub use policy::{
     Advice, Advised, Auto, Costs, DeviceModel, Displaced, Lru, Newcomer, Notes, Placing, Policy, Resident, Turn,

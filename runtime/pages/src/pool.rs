@@ -58,7 +58,8 @@ pub struct Usage {
 
 impl Pool {
     pub fn new(limit: usize) -> Self {
-        let state = State { free: vec![], made: 0, full: false, peak: 0, blocks: BTreeSet::new(), pinned: 0, generation: 0 };
+        let state =
+            State { free: vec![], made: 0, full: false, peak: 0, blocks: BTreeSet::new(), pinned: 0, generation: 0 };
         Pool { growing: Mutex::new(()), state: Mutex::new(state), changed: Condvar::new(), limit }
     }
 

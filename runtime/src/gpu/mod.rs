@@ -56,5 +56,9 @@ pub(crate) use submit::VulkanQueue;
 pub(crate) use table::Table;
 pub(crate) use timing::{Timer, Timers};
 
+/// The code of what measures memory: `{ u64 address, u32 quads of 16 bytes, u32 change }`, entry `main`, 64 invocations a workgroup. What
+/// is changed is added that number.
+pub(crate) const SWEEP_SPIRV: &[u8] = include_bytes!("sweep.spv");
+
 /// The start-up probe's code: `{ u64 address }`, entry `main`, one invocation.
 pub(crate) const PROBE_SPIRV: &[u8] = include_bytes!("probe.spv");

@@ -1,13 +1,14 @@
 //! Who decides which pages are with the device, and by which costs.
 
+use super::measure;
 use crate::{
     addr::PAGE,
     config::{Config, DeviceModel, Policy},
     error::Result,
-    gpu::{Device, DeviceMemory},
+    gpu::{Device, Way},
 };
 use std::sync::Arc;
-use vksvm_pages::{Auto, Costs, Lru};
+use vksvm_pages::{Auto, Lru};
 
 /// The policy that was asked for, and what a program is told of it.
 ///
@@ -16,7 +17,8 @@ use vksvm_pages::{Auto, Costs, Lru};
 pub(super) fn policy(
     config: &Config,
     device: &Arc<Device>,
-    memory: &DeviceMemory,
+    way: Way,
+    in_place: bool,
 ) -> Result<(Box<dyn vksvm_pages::Policy>, String)> {
     if config.policy.clone()? == Policy::Lru {
         let why = "policy lru: launches have all that they use moved, what was not used for the longest time goes";
@@ -27,10 +29,9 @@ pub(super) fn policy(
         DeviceModel::Auto => DeviceModel::Measured,
         model => model,
     };
-    let costs = match model {
-        DeviceModel::Pcie3 => Costs::PCIE3,
-        DeviceModel::Pcie4 | DeviceModel::Auto => Costs::PCIE4,
-        DeviceModel::Measured => Costs::PCIE4,
+    let costs = match vksvm_pages::DeviceModel::named(model.name()).and_then(|model| model.costs()) {
+        Some(costs) => costs,
+        None => measure::costs(device, way, in_place)?,
     };
     let speed = |nanoseconds: u32| PAGE as f64 / f64::from(nanoseconds.max(1));
     let why = format!(

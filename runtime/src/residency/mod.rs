@@ -8,6 +8,7 @@ mod costs;
 mod discrete;
 mod imports;
 mod lowering;
+mod measure;
 mod mover;
 mod plan;
 mod prefetch;

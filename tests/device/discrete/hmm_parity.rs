@@ -47,6 +47,7 @@ pub fn tests() -> Vec<Trial> {
         hmm_gup_test,
         hmm_cow_in_device,
         migrate_partial_unmap_fault,
+        snapshot,
     ];
     let others = not_yet! {
         anon_read_prot: MIRRORED;
@@ -58,7 +59,6 @@ pub fn tests() -> Vec<Trial> {
         file_write: FILES;
         migrate_file_private: FILES;
         mixedmap: "memory of other drivers' mappings is not memory of the heap";
-        snapshot: "nothing reports a page's place yet; hints and advice will";
         compound: HUGE;
         exclusive_mprotect: MIRRORED;
         exclusive_cow: "by design a forked child has no heap: hmm_cow_in_device shows that the parent's is as it was";
@@ -350,5 +350,27 @@ fn migrate_partial_unmap_fault(mode: &'static Mode) -> Result<(), Ignored> {
     model.resize(N, 3);
     rig.device_sees(&v, &model, "cut and grown");
     rig.program_sees(&v, &model, "cut and grown");
+    Ok(())
+}
+
+/// Where pages are and what the CPU may do with them is told without a fault.
+fn snapshot(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = Rig::open(mode)?;
+    let (mut v, mut model) = written(&rig, 1, 4 * WORDS);
+    let places = |v: &SvmVec<u32>| -> Vec<(bool, bool)> {
+        let pages = rig.svm.snapshot(v).unwrap_or_else(|error| panic!("{}: {error}", mode.name));
+        pages.iter().map(|page| (page.on_device, page.cpu_writes)).collect()
+    };
+    assert_eq!(places(&v), [(false, true); 4], "{}", mode.name);
+    rig.svm.prefer_location(&v, vksvm::hints::Location::Device).expect("a hint");
+    rig.put(&mut v[..2 * WORDS], &mut model[..2 * WORDS], [0, 3], 1);
+    let before = rig.stats().cpu_faults;
+    let away = (mode.is_discrete(), !mode.is_discrete());
+    assert_eq!(places(&v), [away, away, (false, true), (false, true)], "{}", mode.name);
+    assert_eq!(rig.stats().cpu_faults, before, "{}: asking is no touch", mode.name);
+    v[WORDS] = 5;
+    model[WORDS] = 5;
+    assert_eq!(places(&v)[1..2], [(false, true)], "{}", mode.name);
+    same(&v, &model, mode.name);
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! itself is, and the second runs all of [`MODES`] that are discrete. One that does not work here is reported as ignored, with the reason.
 
 mod failing;
+mod hints;
 mod hmm_parity;
 mod input;
 mod kernels;
@@ -27,7 +28,7 @@ const SHARE: &str = "VKSVM_DISCRETE_SHARE";
 
 pub fn tests() -> Vec<Trial> {
     let share = std::env::var(SHARE).unwrap_or_default();
-    let mut all = vec![hmm_parity::tests(), input::tests(), recorded::tests(), seeing::tests()];
+    let mut all = vec![hints::tests(), hmm_parity::tests(), input::tests(), recorded::tests(), seeing::tests()];
     if share != "second" {
         all.extend([laws::tests(), failing::tests()]);
     }

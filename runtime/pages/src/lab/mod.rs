@@ -17,7 +17,7 @@ pub(crate) use synthetic::Random;
 
 use crate::{
     policy::{Auto, Costs, Lru},
-    trace::Trace,
+    trace::{Event, Trace},
 };
 use machine::Machine;
 
@@ -94,7 +94,13 @@ pub struct Outcome {
 }
 
 /// What a contender would have made of a recorded program.
+///
+/// # Panics
+/// If an event names pages beyond the heap that the header tells of: no trace that was decoded does.
 pub fn replay(trace: &Trace, contender: Contender, room: &Room) -> Outcome {
+    let heap = trace.header.pages;
+    let inside = |event: &Event| event.what.end() <= heap;
+    assert!(trace.events.iter().all(inside), "the trace names pages beyond its heap of {heap}");
     match contender {
         Contender::Lru => Machine::new(&Lru::default(), room, ()).run(trace).0,
         Contender::Auto => Machine::new(&Auto::new(room.costs), room, ()).run(trace).0,

@@ -2,7 +2,7 @@
 
 use crate::{
     pages::Want,
-    policy::{Costs, DeviceModel},
+    policy::{Advised, Costs, DeviceModel},
     trace::{Event, Header, Trace, What},
 };
 use std::ops::Range;
@@ -184,6 +184,20 @@ pub(super) fn zipf(launches: usize) -> Trace {
         p.cpu(requests.clone(), true);
         p.launch(1, std::slice::from_ref(&requests), &[part(&table, 32, shard), answers.clone()]);
         p.cpu(answers.clone(), false);
+    }
+    p.trace()
+}
+
+/// CPU and device take turns with one page, which the program wants with the device or does not care about.
+pub(super) fn bounce(turns: usize, wants_device: bool) -> Trace {
+    let mut p = Program::default();
+    let page = p.allocate(1);
+    if wants_device {
+        p.push(What::Advise { what: Advised::PrefersDevice, pages: page.clone(), on: true });
+    }
+    for _ in 0..turns {
+        p.launch(1, &[], std::slice::from_ref(&page));
+        p.cpu(page.clone(), true);
     }
     p.trace()
 }

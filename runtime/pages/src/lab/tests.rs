@@ -79,6 +79,26 @@ fn in_place_saves_time() {
 }
 
 #[test]
+fn what_bounces_is_left_where_it_is() {
+    for wants_device in [false, true] {
+        let [lru, auto, _] = outcomes(&bounce(2000, wants_device), 1, true);
+        assert_eq!((lru.faults, lru.in_place), (2000, 0));
+        assert!(auto.faults < 50 && auto.in_place > 1900, "{auto:?}");
+        // In half a second, with rests of 150 ms. Where costs alone decide, it comes back to the device now and then for a try.
+        assert!(auto.pins > 0, "{auto:?}");
+        assert!(over(auto.modelled_ns, lru.modelled_ns) < 0.5, "{auto:?} {lru:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "beyond its heap of 1024")]
+fn pages_beyond_the_heap_are_noticed() {
+    let mut trace = scan(1);
+    trace.events.push(Event { at: 0, what: What::Touch { page: 1024, pages: 1, write: true } });
+    outcomes(&trace, 1, true);
+}
+
+#[test]
 fn where_both_sides_are_the_same_memory_nothing_is_copied() {
     let costs = Costs { in_place_read: 5000, in_place_write: 5000, local: 5000, ..Costs::PCIE4 };
     let room = Room { budget: 1000, in_place: true, costs };

@@ -20,6 +20,9 @@ const HINTED: f32 = 4.0;
 /// Pages that were prefetched and not used yet will be used so soon, in launches. That is what a prefetch says.
 const PREFETCHED: f32 = 2.0;
 
+/// Launches after which a prefetch is no longer believed, so that one in vain does not keep its place for ever.
+const BELIEVED: u64 = 64;
+
 /// Learns from the launches, the CPU's touches and the hints, and reckons with the device's costs.
 pub struct Auto {
     costs: Costs,
@@ -67,16 +70,20 @@ impl Policy for Auto {
         let distance = match (turn.order, notes.uses.age(0, turn.number)) {
             (_, None) => f32::INFINITY,
             // What the last round did not use comes after all that it did, the longer ago the later.
-            (Order::Repeats(lag), Some(age)) => notes.uses.repeats(turn.number, lag).unwrap_or((lag + age) as f32),
+            (Order::Repeats(lag), Some(age)) => notes.uses.repeats(turn.number, lag).unwrap_or(lag as f32 + age as f32),
             // How often something was used before tells nothing now, only whether it is used still.
             (Order::New, Some(age)) => hinted(age as f32 + 1.0, notes),
             (Order::Random, Some(_)) => hinted(by_rate(turn, notes), notes),
         };
-        if notes.unused().is_empty() { distance } else { distance.min(PREFETCHED) }
+        let soon = !notes.unused().is_empty() && turn.number.saturating_sub(notes.prefetched_at) < BELIEVED;
+        if soon { distance.min(PREFETCHED) } else { distance }
     }
 
     fn arrived(&self, notes: &mut Notes, pages: Mask, prefetched: bool, now: u64) {
         notes.arrived(pages, prefetched, now);
+        if prefetched {
+            notes.prefetched_at = self.current(now).number;
+        }
     }
 
     fn left(&self, notes: &mut Notes, pages: Mask) -> u32 {
@@ -197,6 +204,10 @@ mod tests {
         world.auto.arrived(&mut world.notes[1], Mask::ALL, true, 0);
         world.launch(1, &[0]);
         assert!(world.distances()[1] <= PREFETCHED);
+        let mut late = World::new(2);
+        late.auto.arrived(&mut late.notes[1], Mask::ALL, true, 0);
+        (0..BELIEVED).for_each(|i| late.launch(i, &[0]));
+        assert_eq!(late.distances()[1], f32::INFINITY, "nobody came for it");
         world.launch(2, &[1]);
         assert_eq!(world.auto.left(&mut world.notes[1], Mask::ALL), 0, "it was used");
     }

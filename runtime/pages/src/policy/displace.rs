@@ -23,7 +23,9 @@ pub struct Newcomer {
     pub if_room: Mask,
 }
 
-/// A block with pages in device memory that could go.
+/// A block with pages in device memory that could go. Where the launch can wait, as it must where nothing may be used in place,
+/// pages that launches in flight use count as well: in a loop what was used last is often what is needed last, and to have what is
+/// idle go instead would be to have what is needed next go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resident {
     /// Its number.

@@ -48,7 +48,7 @@ impl Guard {
         }
         self.returns[page] = 0;
         self.staying |= Mask::page(page);
-        self.until = now + STAYS;
+        self.until = now.saturating_add(STAYS);
         true
     }
 

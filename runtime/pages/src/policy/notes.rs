@@ -8,6 +8,11 @@ use crate::mask::{Mask, PAGES};
 /// true, and while it is not true any more, each read costs a copy of the page.
 const WRITES_REMEMBERED: u8 = 8;
 
+/// Uses since the page left the device after which it is forgotten how long it stayed there. A page that is used in place is
+/// touched by the CPU without anybody's notice, so nothing else would ever tell that the CPU has lost interest; trying costs
+/// about as much as ten uses in place behind PCI Express 4.
+const TRIED_AGAIN: u8 = 200;
+
 /// A fraction of a use, in which [`Notes::stays`] counts.
 const PARTS: u8 = 16;
 
@@ -21,13 +26,15 @@ pub struct Notes {
     pub(super) uses: Uses,
     pub(super) guard: Guard,
     heat: Heat,
-    /// Launches that have used each page since it came to the device last.
+    /// Launches that have used each page since it came to the device last, or left it.
     stay: [u8; PAGES],
     /// How many launches used a page while it was with the device, where a CPU touch ended that: the mean over the last times, in
     /// [`PARTS`]; 0 where it never was.
     stays: [u8; PAGES],
     /// Pages that were prefetched and no launch has used since.
     prefetched: Mask,
+    /// The launch after which the last of them came.
+    pub(super) prefetched_at: u64,
     /// Launches for which the CPU's last write of a page is still remembered.
     written: [u8; PAGES],
     /// A CPU touch brings pages home, which are to be told by [`Notes::left`].
@@ -47,6 +54,7 @@ impl Notes {
         }
         if self.seen.is_empty() {
             self.uses.clear();
+            (self.advice.reads, self.advice.writes) = (0, 0);
         }
     }
 
@@ -65,11 +73,6 @@ impl Notes {
         self.seen
     }
 
-    /// Pages that were prefetched and no launch has used since.
-    pub(crate) fn prefetched(&self) -> Mask {
-        self.prefetched
-    }
-
     /// A launch uses pages.
     pub(super) fn used(&mut self, turn: &Turn, all: Mask) {
         self.seen |= all;
@@ -78,6 +81,9 @@ impl Notes {
         self.heat.warm(all, turn.number);
         for page in all.iter() {
             self.stay[page] = self.stay[page].saturating_add(1);
+            if self.stay[page] > TRIED_AGAIN {
+                self.stays[page] = 0;
+            }
             self.written[page] = self.written[page].saturating_sub(1);
         }
     }
@@ -102,6 +108,7 @@ impl Notes {
                 self.stays[page] = if known == 0 { stay } else { known.midpoint(stay) }.max(1);
             }
         }
+        pages.iter().for_each(|page| self.stay[page] = 0);
         let wasted = self.prefetched & pages;
         self.prefetched -= pages;
         wasted.count() as u32
@@ -164,8 +171,13 @@ mod tests {
         assert_eq!(notes.stays(4), Some(3.0));
         (0..9).for_each(|_| stay(&mut notes, 1, true));
         assert!(notes.stays(4).is_some_and(|stays| stays < 1.1));
-        stay(&mut notes, 1000, true);
+        stay(&mut notes, 100, true);
         assert!(notes.stays(4).is_some_and(|stays| (7.0..9.0).contains(&stays)), "it is bounded: {notes:?}");
+        // In place from now on.
+        (200..400).for_each(|number| notes.used(&Turn::plain(number, 0), page));
+        assert!(notes.stays(4).is_some());
+        notes.used(&Turn::plain(400, 0), page);
+        assert_eq!(notes.stays(4), None, "it is time for another try");
     }
 
     #[test]

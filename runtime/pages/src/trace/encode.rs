@@ -74,7 +74,7 @@ impl Encoder {
         match what {
             What::Launch { signature, wants } => self.launch(*signature, wants),
             What::Touch { page, pages, write } => {
-                self.range(&(*page..page + pages));
+                self.range(&(*page..page.saturating_add(*pages)));
                 if *write { kind::TOUCH_WRITE } else { kind::TOUCH_READ }
             }
             What::Prefetch { pages, to } => {

@@ -136,6 +136,21 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Where the pages end that it names; 0 where it names none.
+    pub(crate) fn end(&self) -> usize {
+        match self {
+            What::Launch { wants, .. } => wants.iter().map(|want| want.pages.end).max().unwrap_or_default(),
+            What::Touch { page, pages, .. } => page.saturating_add(*pages),
+            What::Prefetch { pages, .. }
+            | What::Discard { pages }
+            | What::Advise { pages, .. }
+            | What::Expect { pages, .. }
+            | What::Free { pages } => pages.end,
+        }
+    }
+}
+
 impl Trace {
     /// Reads a trace.
     ///

@@ -4,6 +4,7 @@
 //! `VKSVM_LOOM_FULL=1` tries more orders.
 #![cfg(loom)]
 
+mod ahead;
 mod world;
 
 use loom::thread::spawn;

@@ -6,9 +6,7 @@ mod fake;
 use fake::{Failing, Fake};
 use proptest::prelude::*;
 use std::ops::Range;
-use vksvm_pages::{
-    Advised, Auto, Costs, Lru, Options, Pages, Policy, Refused, Side, Unpinnable, Want,
-};
+use vksvm_pages::{Advised, Auto, Costs, Lru, Options, Pages, Policy, Refused, Side, Unpinnable, Want};
 
 /// Pages in the heap: three blocks, the last one not whole.
 const PAGES: usize = 80;

@@ -1,0 +1,435 @@
+//! Hints: what they change, what can be asked, and that they never change what anybody reads.
+
+use super::{
+    Mode,
+    rig::{BUDGET, HEAP, Rig, WORDS, in_discrete_modes, in_modes, pattern},
+};
+use crate::{
+    harness::Ignored,
+    variants::{refused, refused_saying},
+};
+use fastrand::Rng;
+use libtest_mimic::Trial;
+use vksvm::{
+    BLOCK, PAGE, Policy, SvmVec,
+    hints::{AccessHint, Hints, Location, Region, Temperature},
+};
+
+pub fn tests() -> Vec<Trial> {
+    let both = in_modes![
+        said_and_asked,
+        about_nothing,
+        contradictions,
+        prefetches,
+        discarded,
+        pinned_to_the_host,
+        wrong_hints_change_nothing,
+    ];
+    let discrete = in_discrete_modes![
+        read_mostly_keeps_both,
+        prefetched_too_much,
+        pinned_to_the_device,
+        bouncing_pages_stay,
+        the_least_recently_used_goes,
+    ];
+    both.into_iter().chain(discrete).collect()
+}
+
+/// Words of a buffer of whole pages.
+const N: usize = 8 * WORDS;
+
+/// Bytes in them.
+const BYTES: u64 = 4 * N as u64;
+
+/// Pages are taken from the CPU only where they must be, so that faults can be counted.
+fn rig(mode: &'static Mode) -> Result<Rig, Ignored> {
+    Rig::of(mode, mode.builder(HEAP, BUDGET).detect_untranslated(false))
+}
+
+/// A buffer that only the device has, where there is a difference.
+fn with_the_device(rig: &Rig, seed: u32) -> (SvmVec<u32>, Vec<u32>) {
+    let mut model = pattern(seed, N);
+    let mut v: SvmVec<u32> = rig.svm.vec(model.iter().copied());
+    rig.svm.prefer_location(&v, Location::Device).expect("a hint");
+    rig.put(&mut v, &mut model, [0, 3], seed);
+    (v, model)
+}
+
+fn said_and_asked(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let (svm, discrete) = (&rig.svm, mode.is_discrete());
+    let (v, model) = with_the_device(&rig, 1);
+    let faults = rig.stats().cpu_faults;
+    let asked = svm.residency(&v).expect("it is allocated");
+    assert_eq!(asked.device, if discrete { BYTES } else { 0 }, "{}: {asked:?}", mode.name);
+    assert_eq!(asked.host, BYTES - asked.device, "{}: {asked:?}", mode.name);
+    assert_eq!((asked.both, asked.in_use), (0, 0), "{}: {asked:?}", mode.name);
+    svm.access_hint(&v[..WORDS], AccessHint::hot().reads(2)).expect("a hint");
+    svm.accessed_by(&v[WORDS..], Location::Device).expect("a hint");
+    svm.advise_read_mostly(&v[..WORDS]).expect("a hint");
+    let pages = svm.snapshot(&v).expect("it is allocated");
+    assert_eq!(pages.len(), N / WORDS);
+    assert_eq!(pages[0].address, v.as_ptr() as u64);
+    for (i, page) in pages.iter().enumerate() {
+        let lent = (page.on_device, page.on_host, page.cpu_reads, page.cpu_writes);
+        assert_eq!(lent, (discrete, !discrete, !discrete, !discrete), "{}: {page:?}", mode.name);
+        let first = discrete && i == 0;
+        assert_eq!((page.read_mostly, page.temperature == Temperature::Hot), (first, first), "{}: {page:?}", mode.name);
+        assert_eq!(page.accessed_by_device, discrete && i > 0, "{}: {page:?}", mode.name);
+        assert_eq!(page.prefers, discrete.then_some(Location::Device), "{}: {page:?}", mode.name);
+        assert!(!discrete || page.heat > 0.0, "{}: {page:?}", mode.name);
+    }
+    svm.unadvise_read_mostly(&v).expect("a hint");
+    svm.clear_access_hint(&v).expect("a hint");
+    svm.not_accessed_by(&v, Location::Device).expect("a hint");
+    svm.unprefer_location(&v).expect("a hint");
+    for page in svm.snapshot(&v).expect("it is allocated") {
+        let said = (page.read_mostly, page.temperature, page.accessed_by_device, page.prefers);
+        assert_eq!(said, (false, Temperature::Warm, false, None), "{}", mode.name);
+    }
+    assert_eq!(rig.stats().cpu_faults, faults, "{}: asking and hinting touched pages", mode.name);
+    rig.program_sees(&v, &model, "after hints");
+    let asked = svm.residency(&v).expect("it is allocated");
+    assert_eq!(asked.host + asked.both, BYTES, "{}: the program has read it: {asked:?}", mode.name);
+
+    // Defaults hold from the start, and end with the allocation.
+    let hints = Hints::new().read_mostly().prefer(Location::Host).access(AccessHint::cold());
+    let hinted = svm.hinted(hints).zeroed::<u32>(N).expect("there is room");
+    for page in svm.snapshot(&hinted).expect("it is allocated").iter().filter(|_| discrete) {
+        assert!(page.read_mostly && page.prefers == Some(Location::Host), "{page:?}");
+        assert_eq!(page.temperature, Temperature::Cold);
+    }
+    let address = hinted.as_ptr();
+    drop(hinted);
+    let again = svm.zeroed::<u32>(N);
+    assert_eq!(again.as_ptr(), address, "best fit takes the same pages");
+    assert!(
+        svm.snapshot(&again).expect("it is allocated").iter().all(|page| !page.read_mostly && page.prefers.is_none())
+    );
+    Ok(())
+}
+
+/// Hints outside allocations, on freed memory, on nothing.
+fn about_nothing(mode: &'static Mode) -> Result<(), Ignored> {
+    let (rig, other) = (rig(mode)?, rig(mode)?);
+    let svm = &rig.svm;
+    let v = svm.zeroed::<u32>(N);
+    refused_saying(svm.advise_read_mostly(&v[..0]), "EmptyHint", &["advise_read_mostly", "empty"]);
+    refused(svm.prefetch(&v[3..3], Location::Device).map(drop), "EmptyHint");
+    refused(svm.discard(&mut svm.zeroed::<u32>(0)[..]).map(drop), "EmptyHint");
+    let ordinary = vec![0u32; N];
+    refused_saying(svm.prefer_location(&ordinary[..], Location::Host), "HintOutside", &["prefer_location", "svm.vec"]);
+    refused(svm.pin(&ordinary[..], Location::Host), "HintOutside");
+    let theirs = other.svm.zeroed::<u32>(N);
+    refused_saying(svm.accessed_by(&theirs, Location::Device), "HintOutside", &["accessed_by", "another vksvm heap"]);
+    // Half of it in the heap, half beyond the allocation.
+    let beyond = std::ptr::slice_from_raw_parts(v.as_ptr(), N + HEAP as usize / 8);
+    refused(svm.access_hint(beyond, AccessHint::hot()), "HintOutside");
+    refused(svm.access_hint(std::ptr::slice_from_raw_parts(v.as_ptr(), 2 * N), AccessHint::hot()), "HintOutside");
+    let freed: Region = (&v).into();
+    drop(v);
+    refused_saying(svm.advise_read_mostly(freed), "HintOutside", &["freed"]);
+    refused(svm.prefetch(freed, Location::Device).map(drop), "HintOutside");
+    refused(svm.residency(freed).map(drop), "HintOutside");
+    refused(svm.snapshot(freed).map(drop), "HintOutside");
+    refused(svm.unpin(freed), "HintOutside");
+    Ok(())
+}
+
+/// The last one holds, and the result says what it replaced.
+fn contradictions(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let (svm, discrete) = (&rig.svm, mode.is_discrete());
+    let v = svm.zeroed::<u32>(N);
+    let page = PAGE as u64;
+    let one = svm.prefer_location(&v[..2 * WORDS], Location::Host).expect("a hint");
+    assert_eq!((one.bytes, one.contradicted), (2 * page, 0));
+    // Rounded outward: half a page is a page.
+    let two = svm.prefer_location(&v[WORDS + WORDS / 2..3 * WORDS], Location::Device).expect("a hint");
+    assert_eq!((two.bytes, two.contradicted), (2 * page, if discrete { page } else { 0 }));
+    let says: Vec<_> = svm.snapshot(&v).expect("it is allocated").iter().map(|page| page.prefers).collect();
+    if discrete {
+        assert_eq!(says[..4], [Some(Location::Host), Some(Location::Device), Some(Location::Device), None]);
+    }
+    svm.access_hint(&v, AccessHint::hot()).expect("a hint");
+    let cold = svm.access_hint(&v, AccessHint::cold()).expect("a hint");
+    assert_eq!(cold.contradicted, if discrete { BYTES } else { 0 });
+    svm.pin(&v[..WORDS], Location::Host).expect("it is at home");
+    let pinned = svm.pin(&v[..WORDS], Location::Device).expect("a page of it");
+    assert_eq!(pinned.contradicted, if discrete { page } else { 0 });
+    svm.unpin(&v).expect("a hint");
+    Ok(())
+}
+
+fn prefetches(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let (svm, discrete) = (&rig.svm, mode.is_discrete());
+    let (v, model) = with_the_device(&rig, 1);
+    let before = rig.stats();
+    let home = svm.prefetch(&v, Location::Host).expect("it is allocated");
+    let done = home.wait().expect("nothing fails");
+    assert!(home.is_done());
+    assert_eq!((done.moved, done.there), if discrete { (BYTES, 0) } else { (0, BYTES) }, "{}", mode.name);
+    let after = rig.stats();
+    assert_eq!(after.bytes_to_host - before.bytes_to_host, done.moved, "{}", mode.name);
+    rig.program_sees(&v, &model, "fetched home");
+    assert_eq!(rig.stats().cpu_faults, before.cpu_faults, "{}: it was home", mode.name);
+
+    let done = svm.prefetch(&v, Location::Device).expect("it is allocated").wait().expect("nothing fails");
+    assert_eq!((done.moved + done.there, done.left), (BYTES, 0), "{}: {done:?}", mode.name);
+    let before = rig.stats();
+    rig.device_sees(&v, &model, "fetched to the device");
+    let mut lists = rig.stats().bytes_to_device - before.bytes_to_device;
+    // What it wrote to is not part of it.
+    lists = lists.saturating_sub(PAGE as u64);
+    assert_eq!(lists, 0, "{}: it was there", mode.name);
+    rig.program_sees(&v, &model, "both have it");
+    assert_eq!(
+        rig.stats().cpu_faults - before.cpu_faults,
+        u64::from(discrete && rig.stats().cpu_faults > before.cpu_faults)
+    );
+    Ok(())
+}
+
+fn prefetched_too_much(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let words = 3 * BUDGET as usize / 4;
+    let mut model = pattern(5, words);
+    let mut v: SvmVec<u32> = rig.svm.vec(model.iter().copied());
+    let done = rig.svm.prefetch(&v, Location::Device).expect("it is allocated").wait().expect("nothing fails");
+    assert_eq!(done.moved + done.there + done.left, 4 * words as u64, "{}: {done:?}", mode.name);
+    let there = rig.svm.residency(&v).expect("it is allocated");
+    assert!(there.device + there.both <= BUDGET && there.both > 0, "{}: {there:?}", mode.name);
+    assert!(rig.stats().device_peak_bytes <= BUDGET, "{}: {:?}", mode.name, rig.stats());
+    rig.program_sees(&v, &model, "prefetched beyond the budget");
+    for part in [0, 2] {
+        let some = part * BUDGET as usize / 4..(part + 1) * BUDGET as usize / 4 - WORDS;
+        rig.put(&mut v[some.clone()], &mut model[some], [1, 3], 9);
+    }
+    rig.program_sees(&v, &model, "and used in parts");
+    Ok(())
+}
+
+/// What is discarded is not copied back, what lies beside it is kept, and it can be used again.
+fn discarded(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let (svm, discrete) = (&rig.svm, mode.is_discrete());
+    let (mut v, mut model) = with_the_device(&rig, 1);
+    // From the middle of the first page to the middle of the last.
+    let (first, last) = (WORDS / 2, N - WORDS / 2);
+    let whole = (BYTES - 2 * PAGE as u64) / PAGE as u64;
+    let done = svm.discard(&mut v[first..last]).expect("it is allocated");
+    assert_eq!(done.bytes, if discrete { whole * PAGE as u64 } else { 0 }, "{}", mode.name);
+    let before = rig.stats().bytes_to_host;
+    svm.evict_idle().expect("nothing fails");
+    let copied = rig.stats().bytes_to_host - before;
+    assert_eq!(copied, if discrete { 2 * PAGE as u64 } else { 0 }, "{}: discarded pages came home", mode.name);
+    rig.program_sees(&v[..first], &model[..first], "before what was discarded");
+    rig.program_sees(&v[last..], &model[last..], "behind it");
+    for round in 0..3 {
+        let fresh = pattern(40 + round, N);
+        v.copy_from_slice(&fresh);
+        model.copy_from_slice(&fresh);
+        rig.put(&mut v, &mut model, [round, 5], round);
+        if round == 1 {
+            svm.discard(&mut v[..]).expect("it is allocated");
+            continue;
+        }
+        rig.device_sees(&v, &model, "written again");
+        rig.program_sees(&v, &model, "written again");
+    }
+    Ok(())
+}
+
+/// No launch moves it, so that what passes by the CPU's page tables may use it.
+fn pinned_to_the_host(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let (svm, discrete) = (&rig.svm, mode.is_discrete());
+    let (mut v, mut model) = with_the_device(&rig, 1);
+    svm.pin(&v, Location::Host).expect("nothing fails");
+    let pages = || svm.snapshot(&v).expect("it is allocated");
+    assert!(pages().iter().all(|page| page.cpu_writes && !page.on_device), "{}", mode.name);
+    assert!(pages().iter().all(|page| page.pinned == discrete.then_some(Location::Host)), "{}", mode.name);
+    let done = svm.prefetch(&v, Location::Device).expect("it is allocated").wait().expect("nothing fails");
+    assert_eq!(if discrete { done.left } else { done.there }, BYTES, "{}", mode.name);
+    let before = rig.stats();
+    if mode.in_place {
+        rig.put(&mut v, &mut model, [1, 3], 2);
+        rig.device_sees(&v, &model, "pinned to the host");
+        let moved = rig.stats().bytes_to_device - before.bytes_to_device;
+        assert!(moved <= PAGE as u64, "{}: {moved} bytes were moved, the lists have a page", mode.name);
+    } else {
+        let launched = svm.scope(|s| {
+            let args = super::kernels::Put { to: s.write(&mut v), n: 10, first: 0, step: 1, seed: 5, rounds: 1 };
+            rig.kernels.put.launch(10u32, args).map(drop)
+        });
+        let message = refused(launched, "PinnedToHost");
+        assert!(message.contains(&BYTES.to_string()), "{message}");
+    }
+    rig.program_sees(&v, &model, "pinned to the host");
+    svm.unpin(&v).expect("a hint");
+    rig.put(&mut v, &mut model, [0, 2], 3);
+    rig.program_sees(&v, &model, "after that");
+    Ok(())
+}
+
+/// It does not leave for others; more than half of the budget cannot be had so.
+fn pinned_to_the_device(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let svm = &rig.svm;
+    let (v, model) = with_the_device(&rig, 1);
+    svm.pin(&v, Location::Device).expect("an eighth of the budget");
+    svm.pin(&v, Location::Device).expect("again, which changes nothing");
+    let mut more: Vec<SvmVec<u32>> = (0..12).map(|seed| svm.vec(pattern(seed, N))).collect();
+    let mut models: Vec<Vec<u32>> = (0..12).map(|seed| pattern(seed, N)).collect();
+    for round in 0..3 {
+        for (v, model) in more.iter_mut().zip(&mut models) {
+            rig.put(v, model, [round, 4], round);
+        }
+    }
+    let there = svm.residency(&v).expect("it is allocated");
+    assert_eq!(there.device + there.both, BYTES, "{}: a pinned page left: {there:?}", mode.name);
+    let large = svm.zeroed::<u32>(BUDGET as usize / 8);
+    refused_saying(
+        svm.pin(&large, Location::Device),
+        "PinnedTooMuch",
+        &[&BYTES.to_string(), &BUDGET.to_string(), "unpin"],
+    );
+    rig.program_sees(&v, &model, "pinned to the device");
+    more.iter().zip(&models).for_each(|(v, model)| rig.program_sees(v, model, "the others"));
+    // Freed memory is not pinned.
+    drop(v);
+    svm.pin(&large, Location::Device).expect("half of the budget");
+    Ok(())
+}
+
+/// The CPU's reads leave the device its copy, so that the next launch needs none; a write by either ends that.
+fn read_mostly_keeps_both(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let svm = &rig.svm;
+    let (mut v, mut model) = with_the_device(&rig, 1);
+    svm.advise_read_mostly(&v).expect("a hint");
+    rig.program_sees(&v, &model, "read by both");
+    let shared = svm.residency(&v).expect("it is allocated");
+    if shared.both == 0 {
+        return Err(Ignored(format!("{}: a reader cannot be kept from writing here", mode.name)));
+    }
+    assert_eq!(shared.both, BYTES, "{}: {shared:?}", mode.name);
+    let before = rig.stats();
+    for _ in 0..3 {
+        rig.device_sees(&v, &model, "read by both");
+        rig.program_sees(&v, &model, "read by both");
+    }
+    let after = rig.stats();
+    let lists = 3 * PAGE as u64;
+    assert!(after.bytes_to_device - before.bytes_to_device <= lists, "{}: it was copied again", mode.name);
+    assert!(after.bytes_to_host - before.bytes_to_host <= lists, "{}: it was copied again", mode.name);
+    // A write by the CPU.
+    (v[5], model[5]) = (77, 77);
+    rig.device_sees(&v, &model, "written by the CPU");
+    // And one by a launch.
+    rig.put(&mut v, &mut model, [0, 7], 3);
+    assert_eq!(svm.residency(&v).expect("it is allocated").device, BYTES, "{}", mode.name);
+    rig.program_sees(&v, &model, "written by a launch");
+    Ok(())
+}
+
+/// A page that goes back and forth stays with the host for a while, where launches may use it there.
+fn bouncing_pages_stay(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = Rig::of(mode, mode.builder(HEAP, BUDGET).detect_untranslated(false))?;
+    let mut model = pattern(1, WORDS);
+    let mut v: SvmVec<u32> = rig.svm.vec(model.iter().copied());
+    for round in 0..2000 {
+        rig.put(&mut v, &mut model, [round % 3, 3], round);
+        rig.program_sees(&v[..4], &model[..4], "going back and forth");
+        (v[1], model[1]) = (round, round);
+    }
+    let moved = rig.stats().bytes_to_device / PAGE as u64;
+    if mode.in_place {
+        assert!(moved < 1800, "{}: moved {moved} times", mode.name);
+    } else {
+        assert!(moved >= 2000, "{}: moved {moved} times, and it must be", mode.name);
+    }
+    rig.program_sees(&v, &model, "at the end");
+    Ok(())
+}
+
+/// `Policy::Lru` moves everything, and what was not used for the longest time makes room.
+fn the_least_recently_used_goes(mode: &'static Mode) -> Result<(), Ignored> {
+    let builder = mode.builder(HEAP, BUDGET).detect_untranslated(false).policy(Policy::Lru);
+    let rig = Rig::of(mode, builder)?;
+    // Five blocks, and room for two.
+    let words = BLOCK / 4;
+    let mut model = pattern(1, 6 * words);
+    let mut v: SvmVec<u32> = rig.svm.vec(model.iter().copied());
+    let first = v.as_ptr().addr().next_multiple_of(BLOCK).abs_diff(v.as_ptr().addr()) / 4;
+    let block = |i: usize| first + i * words..first + (i + 1) * words;
+    for i in [0, 1, 0, 2, 0, 3, 0, 4] {
+        rig.put(&mut v[block(i)], &mut model[block(i)], [0, 2], i as u32);
+    }
+    let there = [0, 1, 2, 3, 4].map(|i| {
+        let asked = rig.svm.residency(&v[block(i)]).expect("it is allocated");
+        // What is about to go may have been copied home already.
+        asked.device + asked.both
+    });
+    assert_eq!(there, [BLOCK as u64, 0, 0, 0, BLOCK as u64], "{}", mode.name);
+    assert!(rig.svm.capabilities().reasons.iter().any(|why| why.starts_with("policy lru")));
+    rig.program_sees(&v, &model, "at the end");
+    Ok(())
+}
+
+/// Any hints, at any time, from another thread, too: nobody reads anything else.
+fn wrong_hints_change_nothing(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = Rig::open(mode)?;
+    let mut all: Vec<SvmVec<u32>> = (0..10).map(|seed| rig.svm.vec(pattern(seed, N))).collect();
+    let mut models: Vec<Vec<u32>> = (0..10).map(|seed| pattern(seed, N)).collect();
+    let regions: Vec<Region> = all.iter().map(Region::from).collect();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|t| {
+        t.spawn(|| {
+            let mut rng = Rng::with_seed(7);
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                hint(&rig, regions[rng.usize(..regions.len())], &mut rng);
+            }
+        });
+        let _stop = super::rig::Stop(&stop);
+        let mut rng = Rng::with_seed(11);
+        for round in 0..250 {
+            let i = rng.usize(..all.len());
+            match rng.u8(..4) {
+                0 => rig.device_sees(&all[i], &models[i], "under hints"),
+                1 => rig.program_sees(&all[i], &models[i], "under hints"),
+                2 => (all[i][round], models[i][round]) = (round as u32, round as u32),
+                _ => rig.put(&mut all[i], &mut models[i], [round as u32 % 5, 7], round as u32),
+            }
+        }
+    });
+    all.iter().zip(&models).for_each(|(v, model)| rig.program_sees(v, model, "at the end"));
+    Ok(())
+}
+
+/// Some hint, other than pins to the host, with which launches would be refused where nothing is used in place.
+fn hint(rig: &Rig, region: Region, rng: &mut Rng) {
+    let side = if rng.bool() { Location::Host } else { Location::Device };
+    let svm = &rig.svm;
+    let done = match rng.u8(..12) {
+        0 => svm.advise_read_mostly(region).map(drop),
+        1 => svm.unadvise_read_mostly(region).map(drop),
+        2 => svm.prefer_location(region, side).map(drop),
+        3 => svm.unprefer_location(region).map(drop),
+        4 => svm.accessed_by(region, side).map(drop),
+        5 => svm.not_accessed_by(region, side).map(drop),
+        6 => {
+            svm.access_hint(region, if rng.bool() { AccessHint::hot().reads(9) } else { AccessHint::cold() }).map(drop)
+        }
+        7 => svm.clear_access_hint(region).map(drop),
+        8 => svm.prefetch(region, side).and_then(|asked| asked.wait()).map(drop),
+        9 => svm.prefetch(region, side).map(drop),
+        10 if rig.mode.in_place || side == Location::Device => match svm.pin(region, side) {
+            Err(vksvm::Error::PinnedTooMuch { .. }) => Ok(()),
+            other => other.map(drop),
+        },
+        _ => svm.unpin(region).map(drop),
+    };
+    done.unwrap_or_else(|error| panic!("{}: {error}", rig.mode.name));
+}
