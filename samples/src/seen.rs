@@ -41,3 +41,25 @@ impl Seen {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn seen(line: &str) -> Result<Seen> {
+        let Command::Run(options) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
+        Seen::create(&options)
+    }
+
+    #[test]
+    fn files_that_cannot_be_written_are_named_before_anything_runs() {
+        for option in ["--trace", "--report"] {
+            let error =
+                seen(&format!("svm-samples run saxpy {option} /nowhere/at/all")).err().map(|error| error.to_string());
+            assert!(error.as_ref().is_some_and(|error| error.contains("/nowhere/at/all: No such file")), "{error:?}");
+        }
+        assert!(seen("svm-samples run saxpy").is_ok());
+    }
+}
