@@ -93,6 +93,15 @@ const BENCHMARKS: &[Benchmark] = &[
     policy::THRASH_PINGPONG,
     policy::THRASH_PINGPONG_PLAIN,
     policy::PREFETCH_SCAN,
+    policy::HINTS_GAIN,
+    policy::HINTS_OVER_AUTO,
+    policy::OVER_BELADY,
+    policy::LRU_OVER_BELADY,
+    policy::AUTO_GAIN,
+    policy::OVERSUBSCRIBED,
+    policy::OVERSUBSCRIBED_LRU,
+    policy::OVERSUBSCRIBED_BELADY,
+    policy::TRACE_OVERHEAD,
 ];
 
 fn main() -> Result<()> {
