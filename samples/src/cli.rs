@@ -142,6 +142,9 @@ pub struct RunOptions {
     /// Writes a page that shows where memory was, what was moved why, and what that means
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Writes what the program asked of its pages, for `svm-samples lab`
+    #[arg(long, value_name = "FILE")]
+    pub accesses: Option<PathBuf>,
     /// Where pictures go
     #[arg(long, value_name = "DIR", default_value = "target/svm-samples")]
     pub out: PathBuf,
@@ -285,11 +288,11 @@ mod tests {
         assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
         assert_eq!(run.open.device_budget, Some(16 << 20));
         assert_eq!((run.advice, run.advice.policy()), (Advice::Auto, None));
+        assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
         let line = "svm-samples run all --advice none --device-model pcie3";
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert!(matches!(run.open.device_model, DeviceModel::Pcie3));
         assert_eq!(run.advice.policy(), Some(vksvm::Policy::Lru));
-        assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
         let line = "svm-samples lab a.trace b.trace --budget 8MiB --in-place off";
         let Command::Lab(lab) = Cli::parse_from(line.split(' ')).command else { panic!("not the lab") };
         assert_eq!((lab.files.len(), lab.budget), (2, Some(8 << 20)));
