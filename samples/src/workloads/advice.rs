@@ -54,7 +54,7 @@ pub fn keep_first<const N: usize>(svm: &Svm, parts: impl IntoIterator<Item = [Pi
 }
 
 /// Parts that are on their way through while others stay: one in use, and one that comes in.
-const PASSING: usize = 2;
+const PASSING: usize = 1;
 
 /// Memory that a part is made of.
 pub struct Piece {
