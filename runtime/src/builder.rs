@@ -11,7 +11,8 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 
 /// Options for opening a heap. The defaults come from the environment (`VKSVM_DEVICE`, `VKSVM_PLACEMENT`,
-/// `VKSVM_TRANSLATION`, `VKSVM_FAULTS`, `VKSVM_IN_PLACE`, `VKSVM_POLICY`, `VKSVM_DEVICE_MODEL`, `VKSVM_VALIDATION`, `VKSVM_DETECT_UNTRANSLATED`) and the device.
+/// `VKSVM_TRANSLATION`, `VKSVM_FAULTS`, `VKSVM_IN_PLACE`, `VKSVM_POLICY`, `VKSVM_DEVICE_MODEL`, `VKSVM_VALIDATION`, `VKSVM_DETECT_UNTRANSLATED`,
+/// `VKSVM_TRACE`) and the device.
 ///
 /// ```no_run
 /// let svm = vksvm::Svm::builder().device("llvmpipe").heap_size(4 << 30).open()?;
@@ -149,6 +150,20 @@ impl SvmBuilder {
     /// [`Stats::slow_launches`](crate::Stats::slow_launches). Default 10 s; `None` for no limit.
     pub fn launch_limit(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.config.launch_limit = limit.into();
+        self
+    }
+
+    /// Whether launches, moves of pages, CPU faults and hints are logged, for [`Svm::recording`](crate::Svm::recording). Every launch is timed
+    /// then. Overrides `VKSVM_TRACE`. Default: no.
+    pub fn trace(mut self, on: bool) -> Self {
+        self.config.trace = on;
+        self
+    }
+
+    /// Events that the log has room for, 1 to 16,777,216, of 48 bytes each; memory is used as far as there are events. What does not fit is
+    /// counted and left out. Default 1,048,576.
+    pub fn trace_events(mut self, events: usize) -> Self {
+        self.config.trace_events = events;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::os::mapping::Backing;
+use crate::trace::MOST_EVENTS;
 use std::time::Duration;
 
 /// Gives an enum its names, as on the command line, in the environment and in JSON.
@@ -146,7 +147,15 @@ pub(crate) struct Config {
     pub group: usize,
     pub spin: Duration,
     pub launch_limit: Option<Duration>,
+    /// Whether what happens is logged.
+    pub trace: bool,
+    /// Events that the log has room for.
+    pub trace_events: usize,
 }
+
+/// Events that the log has room for by default, 48 MiB of them if it comes to that: some ten seconds of a program that launches and
+/// faults as fast as it can.
+const TRACE_EVENTS: usize = 1 << 20;
 
 /// Launches collected into one submission while the queue is busy: past 64 the cost of a submission (about 50 µs on
 /// lavapipe) is below a microsecond a launch, and a longer group only delays its first launch.
@@ -184,6 +193,8 @@ impl Config {
             group: GROUP,
             spin: SPIN,
             launch_limit: Some(LAUNCH_LIMIT),
+            trace: on("VKSVM_TRACE").unwrap_or(false),
+            trace_events: TRACE_EVENTS,
         }
     }
 
@@ -201,6 +212,9 @@ impl Config {
         }
         if self.device_budget.is_some_and(|bytes| bytes < crate::BLOCK as u64) {
             return bad("device_budget", "device memory is counted in blocks of 2 MiB, at least one");
+        }
+        if self.trace_events == 0 || self.trace_events > MOST_EVENTS {
+            return bad("trace_events", "a log has room for 1 to 16,777,216 events");
         }
         self.placement.clone()?;
         self.translation.clone()?;

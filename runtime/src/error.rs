@@ -2,7 +2,7 @@
 //!
 //! A message says what was asked, what is wrong with it and what to do.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// What the library's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -84,6 +84,14 @@ pub enum Error {
         call: &'static str,
         /// What it was for.
         doing: &'static str,
+        /// The system's error.
+        os: OsError,
+    },
+    /// A trace or a report cannot be written (feature `report`).
+    #[error("cannot write {}: {os}; name a file that may be written, in a directory that exists", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
         /// The system's error.
         os: OsError,
     },

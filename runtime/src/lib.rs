@@ -56,6 +56,7 @@ mod kernel;
 mod os;
 mod residency;
 mod stats;
+mod trace;
 
 pub use addr::{BLOCK, PAGE};
 pub use builder::SvmBuilder;
@@ -65,7 +66,10 @@ pub use error::{Error, OsError, Result};
 pub use heap::{Svm, SvmAlloc, SvmBox, SvmVec};
 pub use kernel::*;
 pub use os::mapping::Backing;
-pub use stats::Stats;
+pub use stats::{BytesByCause, Stats};
+#[cfg(feature = "report")]
+pub use trace::Output;
+pub use trace::Recording;
 
 /// What this project's own tests reach in with. No stability promise.
 #[cfg(feature = "seam")]

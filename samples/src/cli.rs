@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use vksvm::Svm;
+use vksvm::{Svm, SvmBuilder};
 use vksvm_samples::workloads::{Advice, Size};
 
 /// Real workloads on memory that CPU and GPU share, each checked against a reference on the CPU.
@@ -56,8 +56,13 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Opens it, with a policy where one is given.
-    pub fn open(&self, policy: Option<vksvm::Policy>) -> vksvm::Result<Svm> {
+    /// Opens it, with the policy that the environment says.
+    pub fn open(&self) -> vksvm::Result<Svm> {
+        self.builder(None).open()
+    }
+
+    /// What is to be opened, with a policy where one is given.
+    pub fn builder(&self, policy: Option<vksvm::Policy>) -> SvmBuilder {
         let mut builder = Svm::builder();
         if let Some(policy) = policy {
             builder = builder.policy(policy);
@@ -81,7 +86,7 @@ impl OpenOptions {
         if !matches!(self.device_model, DeviceModel::Auto) {
             builder = builder.device_model(self.device_model.into());
         }
-        builder.open()
+        builder
     }
 }
 
@@ -131,6 +136,12 @@ pub struct RunOptions {
     /// Prints one JSON object a line instead of the table
     #[arg(long)]
     pub json: bool,
+    /// Writes what happened as a trace for Perfetto (ui.perfetto.dev) or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Writes a page that shows where memory was, what was moved why, and what that means
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Where pictures go
     #[arg(long, value_name = "DIR", default_value = "target/svm-samples")]
     pub out: PathBuf,
@@ -269,7 +280,7 @@ mod tests {
         assert_eq!(run.names, ["saxpy", "bfs"]);
         assert_eq!((run.size, run.seed, run.json), (Some(Size::Exactly(1000)), 7, true));
         assert!(matches!((run.open.placement, run.open.translation), (Placement::Unified, Translation::Table)));
-        let line = "svm-samples run all --placement discrete --faults sigbus --device-budget 16MiB --in-place off";
+        let line = "svm-samples run all --placement discrete --faults sigbus --device-budget 16MiB --in-place off --trace t.json --report r.html";
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
         assert_eq!(run.open.device_budget, Some(16 << 20));
@@ -278,6 +289,7 @@ mod tests {
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert!(matches!(run.open.device_model, DeviceModel::Pcie3));
         assert_eq!(run.advice.policy(), Some(vksvm::Policy::Lru));
+        assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
         let line = "svm-samples lab a.trace b.trace --budget 8MiB --in-place off";
         let Command::Lab(lab) = Cli::parse_from(line.split(' ')).command else { panic!("not the lab") };
         assert_eq!((lab.files.len(), lab.budget), (2, Some(8 << 20)));

@@ -6,6 +6,7 @@ mod info;
 mod lab;
 mod record;
 mod run;
+mod seen;
 
 use clap::Parser;
 use std::process::ExitCode;

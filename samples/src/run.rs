@@ -4,6 +4,7 @@ use crate::{
     cli::RunOptions,
     display::{Display, Row},
     record::Record,
+    seen::Seen,
 };
 use anyhow::{Context, Result, bail};
 use std::io::Write;
@@ -13,7 +14,8 @@ use vksvm_samples::workloads::{ALL, Job, Size, Workload};
 pub fn run(options: &RunOptions) -> Result<bool> {
     let chosen = choose(&options.names)?;
     check_input(options, &chosen)?;
-    let svm = options.open.open(options.advice.policy())?;
+    let seen = Seen::create(options)?;
+    let svm = seen.trace(options.open.builder(options.advice.policy())).open()?;
     let display = Display::new(options.json, chosen.len());
     let (mut rows, mut all_right) = (vec![], true);
 
@@ -47,6 +49,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
         rows.push(row);
     }
     display.close();
+    seen.write(&svm, title(options, &rows))?;
     if options.json {
         for row in &rows {
             if let Some(problem) = row.problem() {
@@ -85,6 +88,13 @@ fn check_input(options: &RunOptions, chosen: &[&Workload]) -> Result<()> {
     }
     std::fs::File::open(path).with_context(|| format!("cannot read --input {}", path.display()))?;
     Ok(())
+}
+
+/// What was run, as a trace and a report call it.
+fn title(options: &RunOptions, rows: &[Row]) -> String {
+    let names: Vec<_> = rows.iter().map(Row::workload).collect();
+    let size = options.size.map_or(String::new(), |size| format!(", size {size}"));
+    format!("{}{size}", names.join(", "))
 }
 
 /// In the workload's unit. A file given without a size is taken as it is.

@@ -39,6 +39,22 @@ impl Hold {
             of(part.write, true).chain(of(part.all - part.write, false))
         })
     }
+
+    /// The pages, which of them the launch may write, and whether it uses them in place.
+    pub fn uses(&self) -> impl Iterator<Item = (Want, bool)> {
+        self.parts.iter().flat_map(|part| {
+            let (at, read) = (part.block * PAGES, part.all - part.write);
+            let kinds = [
+                (part.write - part.in_place, true, false),
+                (part.write & part.in_place, true, true),
+                (read - part.in_place, false, false),
+                (read & part.in_place, false, true),
+            ];
+            kinds.into_iter().flat_map(move |(mask, write, in_place)| {
+                mask.runs().map(move |run| (Want { pages: at + run.start..at + run.end, write }, in_place))
+            })
+        })
+    }
 }
 
 /// Why a launch cannot have its pages. Nothing has changed for others then.

@@ -12,6 +12,7 @@
 
 mod broken;
 mod budget;
+mod calibration;
 pub(crate) mod call;
 mod chunk;
 mod device;
@@ -42,6 +43,7 @@ pub(crate) use broken::Broken;
 #[cfg(feature = "seam")]
 pub use broken::Broken;
 pub(crate) use budget::default_budget;
+pub(crate) use calibration::Calibration;
 pub(crate) use device::{Device, DeviceInfo};
 pub(crate) use import::Import;
 pub(crate) use instance::Instance;

@@ -15,7 +15,10 @@
 mod wait;
 
 use super::plan::{Batch, Dispatch, QueueDevice, Step};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    trace::{Entry, Trace},
+};
 use smallvec::SmallVec;
 use std::{
     collections::VecDeque,
@@ -41,6 +44,7 @@ pub(crate) struct QueueOptions {
 pub(crate) struct Queue {
     device: Arc<dyn QueueDevice>,
     options: QueueOptions,
+    trace: Trace,
     state: Mutex<State>,
     /// Wakes the reaper: something is pending, wanted or to be watched.
     pub(super) work: Condvar,
@@ -72,6 +76,20 @@ pub(super) struct State {
     pub reaper: ReaperState,
     pub launches: u64,
     pub slow_launches: u64,
+    /// Most launches that there were at once without being known to have ended.
+    deepest: usize,
+}
+
+/// What the queue counts.
+pub(crate) struct Counts {
+    /// Launches so far.
+    pub launches: u64,
+    /// Those reported as slow.
+    pub slow: u64,
+    /// Those not yet known to have ended.
+    pub in_flight: usize,
+    /// The most that these ever were.
+    pub deepest: usize,
 }
 
 /// Runs once its point has been reached, without the queue's lock.
@@ -106,6 +124,7 @@ impl Queue {
         Queue {
             device,
             options,
+            trace: Trace::default(),
             state: Mutex::default(),
             work: Condvar::new(),
             issued: AtomicU64::new(0),
@@ -113,6 +132,16 @@ impl Queue {
             acknowledged: AtomicU64::new(0),
             any_failed: AtomicBool::new(false),
         }
+    }
+
+    /// Has it log when launches ran.
+    pub fn traced(self, trace: &Trace) -> Self {
+        Queue { trace: trace.clone(), ..self }
+    }
+
+    /// The log.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -142,6 +171,7 @@ impl Queue {
         }
         self.issued.store(point, SeqCst);
         s.pending.push(Step { point, barrier, dispatch });
+        s.deepest = s.deepest.max(s.pending.len() + s.flights.len());
         if s.submissions.is_empty() || s.pending.len() >= self.options.group {
             self.flush(&mut s, None, Some(point))?;
         }
@@ -211,8 +241,8 @@ impl Queue {
 
     fn reached(&self, s: &mut State, reached: u64) {
         self.done.fetch_max(reached, SeqCst);
-        while s.flights.front().is_some_and(|step| step.point <= reached) {
-            s.flights.pop_front();
+        while let Some(step) = s.flights.pop_front_if(|step| step.point <= reached) {
+            self.tell_time(&step);
         }
         let before = s.submissions.len();
         while s.submissions.front().is_some_and(|submission| submission.signal <= reached) {
@@ -222,6 +252,16 @@ impl Queue {
             && let Some(head) = s.submissions.front_mut()
         {
             head.head_since = Instant::now();
+        }
+    }
+
+    /// Logs when a launch ran that has ended. Where the device does not tell, as when it is lost, the log lacks it.
+    fn tell_time(&self, step: &Step) {
+        if self.trace.is_on()
+            && let Some(timer) = &step.dispatch.timer
+            && let Ok(ticks) = timer.stamps()
+        {
+            self.trace.note(|| Entry::Ran { point: step.point, ticks });
         }
     }
 
@@ -242,13 +282,14 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Launches so far, those reported as slow, those not yet known to have ended.
-    pub fn counts(&self) -> (u64, u64, usize) {
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
         let mut s = self.lock();
         if !s.submissions.is_empty() && s.lost.is_none() {
             let _ = self.progress(&mut s);
         }
-        (s.launches, s.slow_launches, s.pending.len() + s.flights.len())
+        let in_flight = s.pending.len() + s.flights.len();
+        Counts { launches: s.launches, slow: s.slow_launches, in_flight, deepest: s.deepest }
     }
 
     pub(super) fn device(&self) -> &dyn QueueDevice {

@@ -58,18 +58,23 @@ impl Timers {
 }
 
 impl Timer {
-    /// The time between the two stamps. Only after the launch has ended.
-    pub fn elapsed(&self) -> Result<Duration> {
+    /// When the launch began and when it ended, in ticks of the device. Only after it has ended.
+    pub fn stamps(&self) -> Result<[u64; 2]> {
         let device = &self.timers.device;
         let mut stamps = [0u64; 2];
         // SAFETY: the pool belongs to this device; both queries were written by a launch that has ended.
         device.calls.run(Call::GetQueryPoolResults, || unsafe {
             device.raw.get_query_pool_results(self.pool, self.first, &mut stamps, vk::QueryResultFlags::TYPE_64)
         })?;
-        let bits = device.info.timestamp_bits;
-        let mask = if bits >= 64 { u64::MAX } else { (1 << bits) - 1 };
-        let ticks = stamps[1].wrapping_sub(stamps[0]) & mask;
-        Ok(Duration::from_nanos((ticks as f64 * device.info.tick_ns.unwrap_or(0.0)) as u64))
+        Ok(stamps)
+    }
+
+    /// The time between the two stamps. Only after the launch has ended.
+    pub fn elapsed(&self) -> Result<Duration> {
+        let (info, [start, end]) = (&self.timers.device.info, self.stamps()?);
+        let mask = if info.timestamp_bits >= 64 { u64::MAX } else { (1 << info.timestamp_bits) - 1 };
+        let ticks = end.wrapping_sub(start) & mask;
+        Ok(Duration::from_nanos((ticks as f64 * info.tick_ns.unwrap_or(0.0)) as u64))
     }
 }
 

@@ -186,6 +186,11 @@ impl Heap {
         }
     }
 
+    /// Whether an allocation has pages to itself.
+    pub(crate) fn has_pages(layout: Layout) -> bool {
+        Class::of(layout).is_none()
+    }
+
     /// Gives the empty slabs that the bins keep back to the heap.
     pub(crate) fn trim(&self) {
         for shelf in &self.bins {

@@ -7,6 +7,7 @@ mod allocator;
 mod classes;
 mod collections;
 mod pages;
+mod recording;
 pub(crate) mod registry;
 mod runs;
 mod slab;

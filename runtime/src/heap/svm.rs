@@ -5,7 +5,11 @@
 //! before the heap. Memory goes back to the heap only after the launches that were declared to use it.
 #![allow(unsafe_code)]
 
-use super::{Heap, HeapOptions, registry};
+use super::{
+    Heap, HeapOptions,
+    recording::{self, Clocks},
+    registry,
+};
 use crate::{
     addr::{BLOCK, Span},
     capabilities::Capabilities,
@@ -15,6 +19,7 @@ use crate::{
     os::{mapping::Mapping, memory::total_memory},
     residency::{Lowering, Plan, Residency},
     stats::Stats,
+    trace::Trace,
 };
 use std::{alloc::Layout, ptr::NonNull, sync::Arc};
 
@@ -32,6 +37,9 @@ pub(crate) struct Inner {
     pub residency: Residency,
     /// How kernels are lowered; `None` where they run untouched.
     pub lowering: Option<Lowering>,
+    pub trace: Trace,
+    /// For the log's times.
+    pub clocks: Clocks,
     heap: Heap,
     pub device: Arc<Device>,
     capabilities: Capabilities,
@@ -69,13 +77,14 @@ impl Svm {
 
     /// Counters since the heap was opened.
     pub fn stats(&self) -> Stats {
-        let (launches, slow_launches, launches_in_flight) = self.0.queue.counts();
+        let counts = self.0.queue.counts();
         let (live_allocations, live_bytes) = self.0.heap.live();
         let (imported_segments, segments) = self.0.residency.imported();
         let mut stats = Stats {
-            launches,
-            slow_launches,
-            launches_in_flight: launches_in_flight as u64,
+            launches: counts.launches,
+            slow_launches: counts.slow,
+            launches_in_flight: counts.in_flight as u64,
+            launches_in_flight_peak: counts.deepest as u64,
             live_allocations: live_allocations as u64,
             live_bytes: live_bytes as u64,
             heap_bytes: self.0.heap.len() as u64,
@@ -160,7 +169,9 @@ impl Inner {
         };
         let heap = Heap::new(mapping.clone(), options)?;
         let options = QueueOptions { group: config.group, spin: config.spin, launch_limit: config.launch_limit };
-        let queue = Arc::new(Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options));
+        let trace = if config.trace { Trace::new(config.trace_events) } else { Trace::default() };
+        let queue = Queue::new(seam.queue(Arc::new(VulkanQueue::new(&device)?)), options).traced(&trace);
+        let queue = Arc::new(queue);
         // SAFETY: both become fields of Inner, where `residency` is dropped before `heap`; so it is on the way out of here.
         let (residency, why) = unsafe { plan.carry_out(config, seam, &device, &queue, &mapping, segment) }?;
         if let Residency::Discrete(discrete) = &residency {
@@ -173,8 +184,10 @@ impl Inner {
             reaper: Some(Reaper::start(&queue).inspect_err(|_| registry::remove(heap.span()))?),
             queue,
             timers: Timers::new(&device),
+            clocks: Clocks::new(&device, &trace),
             residency,
             lowering,
+            trace,
             heap,
             device,
             capabilities,
@@ -192,7 +205,9 @@ impl Inner {
 
     /// As `Heap::alloc`.
     pub fn alloc(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>> {
-        self.heap.alloc(layout, zeroed)
+        let ptr = self.heap.alloc(layout, zeroed)?;
+        recording::allocated(&self.trace, self.span(), ptr, layout);
+        Ok(ptr)
     }
 
     /// Frees an allocation once the launches that were declared to use it have ended.
@@ -201,6 +216,8 @@ impl Inner {
     /// As for `Heap::free`, but that launches may still use it.
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
         self.settle(ptr, 0, layout.size());
+        // Before somebody else can have it.
+        recording::freed(&self.trace, self.span(), ptr, layout);
         // SAFETY: the caller's promise, and no launch uses it any more.
         unsafe { self.heap.free(ptr, layout) };
     }
@@ -211,7 +228,11 @@ impl Inner {
     /// As there.
     pub unsafe fn grow_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout, zeroed: bool) -> bool {
         // SAFETY: passed on.
-        unsafe { self.heap.grow_in_place(ptr, old, new, zeroed) }
+        let grown = unsafe { self.heap.grow_in_place(ptr, old, new, zeroed) };
+        if grown {
+            recording::allocated(&self.trace, self.span(), ptr, new);
+        }
+        grown
     }
 
     /// As `Heap::shrink_in_place`, after the launches that use what is cut off.
@@ -221,7 +242,11 @@ impl Inner {
     pub unsafe fn shrink_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
         self.settle(ptr, new.size(), old.size());
         // SAFETY: passed on.
-        unsafe { self.heap.shrink_in_place(ptr, old, new) }
+        let shrunk = unsafe { self.heap.shrink_in_place(ptr, old, new) };
+        if shrunk {
+            recording::allocated(&self.trace, self.span(), ptr, new);
+        }
+        shrunk
     }
 
     /// As `Heap::worth_moving`.

@@ -145,8 +145,8 @@ impl Svm {
     /// `EmptyHint`, `HintOutside`; `PinnedTooMuch` where it would leave less than half of the device budget to others; as the
     /// system's and Vulkan's.
     pub fn pin(&self, region: impl Into<Region>, at: Location) -> Result<Advised> {
-        let (region, asked) = (region.into(), "pin");
-        let pages = self.pages_of(region, asked)?;
+        let pages = self.pages_of(region.into(), "pin")?;
+        self.0.trace.hinted(at.says(["pin to the host", "pin to the device"]), &pages);
         match &self.0.residency {
             Residency::Unified(_) => Ok(Advised::of(&pages, 0)),
             Residency::Discrete(discrete) => discrete.pin(pages.clone(), at.side()).map(|n| Advised::of(&pages, n)),
@@ -172,7 +172,8 @@ impl Svm {
     }
 
     pub(crate) fn discard_region(&self, region: Region) -> Result<Discarded> {
-        self.pages_of(region, "discard")?;
+        let whole = self.pages_of(region, "discard")?;
+        self.0.trace.hinted("discard", &whole);
         let Span { start, end } = region.0;
         let base = self.0.span().start;
         let first = (start - base).next_multiple_of(PAGE as u64) as usize / PAGE;
@@ -194,6 +195,7 @@ impl Svm {
 
     fn advise(&self, region: Region, asked: &'static str, said: &[(Said, bool)]) -> Result<Advised> {
         let pages = self.pages_of(region, asked)?;
+        self.0.trace.hinted(asked, &pages);
         let contradicted = match &self.0.residency {
             Residency::Unified(_) => 0,
             Residency::Discrete(discrete) => {
@@ -242,6 +244,14 @@ impl Location {
         match self {
             Location::Host => Said::AccessedByHost,
             Location::Device => Said::AccessedByDevice,
+        }
+    }
+
+    /// The word for this side, of the host's and the device's.
+    pub(super) fn says(self, [host, device]: [&'static str; 2]) -> &'static str {
+        match self {
+            Location::Host => host,
+            Location::Device => device,
         }
     }
 

@@ -22,6 +22,9 @@ use crate::{
         plan::{Dispatch, Use},
     },
     heap::registry,
+    hints::Region,
+    os::threads,
+    trace::Entry,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -106,10 +109,18 @@ impl<A: KernelArgs> Kernel<A> {
         for used in uses.iter().filter(|used| !used.span.is_empty()) {
             self.check(used)?;
         }
+        let trace = &self.svm.0.trace;
+        let _span = tracing::trace_span!("launch", kernel = name.as_str()).entered();
+        let timer = match self.timed {
+            true => self.svm.0.timers.take()?,
+            // That the log lacks a time is no reason not to launch.
+            false if trace.is_on() => self.svm.0.timers.take().unwrap_or_default(),
+            false => None,
+        };
         let mut dispatch = Dispatch {
             pipeline: code.pipeline.clone(),
             args: encoder.bytes().into(),
-            timer: if self.timed { self.svm.0.timers.take()? } else { None },
+            timer: timer.clone(),
             owners: Default::default(),
             groups,
             uses: uses.iter().map(|used| Use { span: used.span, write: used.write }).collect(),
@@ -122,18 +133,27 @@ impl<A: KernelArgs> Kernel<A> {
                 dispatch.owners.push(owner.clone());
             }
         }
-        let timer = dispatch.timer.clone();
         let after = || uses.iter().map(|used| used.uses.conflict(used.write)).max().unwrap_or(0);
+        for (span, hint) in
+            uses.iter().filter_map(|used| Some((used.span, used.hint?))).filter(|(span, _)| !span.is_empty())
+        {
+            self.svm.access_hint(Region::from(span), hint)?;
+        }
         let residency = &self.svm.0.residency;
         let mut ready = Some(residency.ready(&dispatch.uses, code.number)?);
+        // Before the submission, which the device may begin at once.
+        let at = trace.now();
         let record = |point| {
             uses.iter().for_each(|used| Uses::record(used.uses, used.write, point));
-            residency.issued(ready.take().flatten(), point);
+            let kernel = code.traced;
+            trace.note(|| Entry::Launched { point, kernel, thread: threads::current(), at });
+            let spans = uses.iter().map(|used| Use { span: used.span, write: used.write });
+            residency.issued(ready.take().flatten(), spans, point);
         };
         let issued = self.svm.0.queue.launch(dispatch, after, record);
         residency.withdrawn(ready.flatten());
         let point = issued?;
-        Ok(Launch { svm: self.svm.clone(), point, timer })
+        Ok(Launch { svm: self.svm.clone(), point, timer: timer.filter(|_| self.timed) })
     }
 
     fn check(&self, used: &Used<'_>) -> Result<()> {

@@ -39,6 +39,8 @@ pub(super) struct Code {
     pub local_size: [u32; 3],
     /// What each argument's address must be a multiple of, in bytes.
     pub alignments: Vec<u32>,
+    /// What the log calls it.
+    pub traced: u32,
     /// Of what it was made from: the same in every run of a program, so that launches can be told by it.
     pub number: u64,
 }
@@ -90,7 +92,7 @@ impl Svm {
     /// Starts loading a SPIR-V module: any Vulkan compute module that gets its data through pointers in its
     /// push-constant block, from any compiler. `spirv` needs no alignment.
     pub fn module<'m>(&self, spirv: &'m [u8]) -> Loader<'m> {
-        Loader { svm: self.clone(), spirv, entry: "main".into(), constants: BTreeMap::new() }
+        Loader { svm: self.clone(), spirv, entry: DEFAULT_ENTRY.into(), constants: BTreeMap::new() }
     }
 }
 
@@ -159,10 +161,24 @@ impl Loader<'_> {
         // vouches for the rest.
         let pipeline = unsafe { Pipeline::new(device, &source) }?;
         let alignments = facts.iter().map(|fact| fact.alignment).collect();
-        let code = Arc::new(Code { pipeline, local_size, alignments, number: number.finish() });
+        let traced = svm.0.trace.kernel(&traced_name::<A>(&entry));
+        let code = Arc::new(Code { pipeline, local_size, alignments, number: number.finish(), traced });
         Ok(Kernel { svm, code, timed: false, args: PhantomData })
     }
 }
+
+/// What a kernel is called in traces: by its entry point, unless that is `main`, which nearly all of them are; by its arguments' type then.
+fn traced_name<A>(entry: &str) -> String {
+    if entry != DEFAULT_ENTRY {
+        return entry.into();
+    }
+    let path = std::any::type_name::<A>();
+    let path = path.split('<').next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path).into()
+}
+
+/// The entry point that GLSL has.
+const DEFAULT_ENTRY: &str = "main";
 
 /// Where a module's header has the SPIR-V version.
 const VERSION_WORD: usize = 1;

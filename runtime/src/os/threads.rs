@@ -15,6 +15,17 @@ pub(crate) fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<J
     })
 }
 
+/// The system's number of this thread. In service, too.
+pub(crate) fn current() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// The name of a thread of this process; `None` where it has ended, or procfs is not mounted.
+pub(crate) fn name(id: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/self/task/{id}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 /// The system's numbers of this process's threads, in ascending order: what `gettid` returns in each. Empty where procfs is
 /// not mounted.
 pub(crate) fn ids() -> Vec<u32> {

@@ -26,6 +26,7 @@ use crate::{
         faults::{Access, Fault, Serve, Service, fatal, unserved},
         threads,
     },
+    trace::{Entry, Trace},
 };
 use std::{
     ops::Range,
@@ -53,6 +54,7 @@ pub(crate) struct Parts {
     pub access: Access,
     pub imports: Option<Imports>,
     pub hunt: bool,
+    pub trace: Trace,
     pub policy: Box<dyn Policy>,
 }
 
@@ -72,7 +74,7 @@ impl Discrete {
     /// # Errors
     /// `TranslationUnavailable` where the table cannot be made; `Os`; as Vulkan's.
     pub fn new(parts: Parts, seam: &Seam) -> Result<Self> {
-        let Parts { device, queue, views, memory, access, imports, hunt, policy } = parts;
+        let Parts { device, queue, views, memory, access, imports, hunt, trace, policy } = parts;
         let pages = (views.user.len() / PAGE as u64) as usize;
         let table = Table::new(&device, pages)?;
         let access = Arc::new(access);
@@ -98,6 +100,7 @@ impl Discrete {
             hunt,
             waited: AtomicU64::new(0),
             copiers: Mover::copiers(),
+            trace,
             record: seam.record(),
         };
         let pages = Pages::new(mover, options, policy);
@@ -123,6 +126,7 @@ impl Discrete {
     pub fn ready(&self, uses: &[Use], kernel: u64) -> Result<Ready> {
         // A program that has put its own handler over ours is told, before it matters.
         self.service.as_ref().map_or(Ok(()), Service::check)?;
+        let _span = tracing::trace_span!("migrate", slices = uses.len()).entered();
         let mover = self.mover();
         uses.iter().try_for_each(|u| self.show(u.span))?;
         let want = |u: &Use| Want { pages: u.span.units(mover.user.start, PAGE), write: u.write };
@@ -191,6 +195,12 @@ impl Discrete {
                 record.note(Event::Issued { point, first: pages.start, pages: pages.len(), write });
             }
         }
+        let trace = &self.mover().trace;
+        if trace.is_on() {
+            for (Want { pages, write }, in_place) in ready.uses() {
+                trace.note(|| Entry::Used { point, first: pages.start, pages: pages.len(), write, in_place });
+            }
+        }
         self.server.pages.commit(ready, point);
     }
 
@@ -230,10 +240,17 @@ impl Discrete {
         let (counts, usage) = (self.server.pages.counts(), self.server.pages.usage());
         let bytes = |pages: u64| pages * PAGE as u64;
         stats.cpu_faults = counts.read_faults + counts.write_faults;
+        stats.cpu_read_faults = counts.read_faults;
+        stats.cpu_write_faults = counts.write_faults;
         stats.bytes_to_device = bytes(counts.to_device.total());
+        stats.bytes_to_device_for = crate::BytesByCause::of(&counts.to_device);
         stats.bytes_to_host = bytes(counts.to_host.total());
+        stats.bytes_to_host_for = crate::BytesByCause::of(&counts.to_host);
         stats.evictions = counts.evictions;
         stats.in_place_pages = counts.in_place;
+        stats.prefetched_pages_used = counts.ahead_used;
+        stats.prefetched_pages_wasted = counts.ahead_wasted;
+        stats.thrashing_pages_kept = counts.bouncing;
         stats.device_bytes = bytes(usage.used as u64);
         stats.device_peak_bytes = bytes(usage.peak as u64);
     }
@@ -283,7 +300,14 @@ impl Server {
     }
 
     fn serve_parked(&self) {
-        self.pages.mechanism().lot.run(|Parked { page, write }| self.try_serve(page, write));
+        let mover = self.pages.mechanism();
+        mover.lot.run(|Parked { page, write }| {
+            let served = self.try_serve(page, write);
+            if served {
+                mover.trace.note(|| Entry::Unparked { page, write, at: mover.trace.now() });
+            }
+            served
+        });
     }
 
     fn work_ahead(&self) {
@@ -365,25 +389,33 @@ impl Server {
     fn serve_here(&self, fault: Fault) {
         self.check_toucher(&fault);
         let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
+        let (trace, since) = (&mover.trace, mover.trace.now());
         if !mover.memory.is_mapped() {
             // Copying needs Vulkan, which needs a thread of ours.
             if !mover.lot.park_and_wait(Parked { page, write }) {
                 fatal("too many threads wait for pages", 0);
             }
-            return;
+        } else {
+            let wait = |point| mover.points.wait(point, || mover.reached());
+            if let Err(error) = self.pages.fault(page, write, wait) {
+                unserved(&error);
+            }
         }
-        let wait = |point| mover.points.wait(point, || mover.reached());
-        if let Err(error) = self.pages.fault(page, write, wait) {
-            unserved(&error);
-        }
+        trace.note(|| Entry::Faulted { page, write, thread: fault.thread, since, at: trace.now() });
     }
 
     /// On the service thread.
     fn serve_or_park(&self, fault: Fault) {
         self.check_toucher(&fault);
         let (page, write, mover) = (fault.offset / PAGE, fault.write, self.pages.mechanism());
-        let served = mover.memory.is_mapped() && self.try_serve(page, write);
-        if !served && !mover.lot.park(Parked { page, write }) {
+        let (trace, thread, since) = (&mover.trace, fault.thread, mover.trace.now());
+        if mover.memory.is_mapped() && self.try_serve(page, write) {
+            trace.note(|| Entry::Faulted { page, write, thread, since, at: trace.now() });
+            return;
+        }
+        // Before it is parked: it may be served at once.
+        trace.note(|| Entry::Parked { page, write, thread, at: since });
+        if !mover.lot.park(Parked { page, write }) {
             fatal("too many threads wait for pages", 0);
         }
     }

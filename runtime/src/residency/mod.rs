@@ -66,10 +66,12 @@ impl Residency {
         }
     }
 
-    /// The launch was issued with this point. Under the queue's lock.
-    pub fn issued(&self, ready: Option<Ready>, point: u64) {
-        if let (Residency::Discrete(discrete), Some(ready)) = (self, ready) {
-            discrete.issued(ready, point);
+    /// The launch was issued with this point, and uses what it was ready for. Under the queue's lock.
+    pub fn issued(&self, ready: Option<Ready>, uses: impl Iterator<Item = Use>, point: u64) {
+        match (self, ready) {
+            (Residency::Unified(unified), _) => unified.issued(uses, point),
+            (Residency::Discrete(discrete), Some(ready)) => discrete.issued(ready, point),
+            (Residency::Discrete(_), None) => {}
         }
     }
 

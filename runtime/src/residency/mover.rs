@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     gpu::{CHUNK_SLOTS, DeviceMemory, Part, Queue, Table},
     os::faults::Access,
+    trace::{Entry, Trace},
 };
 use smallvec::SmallVec;
 use std::{
@@ -27,7 +28,7 @@ use std::{
     },
     thread,
 };
-use vksvm_pages::{Mechanism, Move, PAGES, Slot};
+use vksvm_pages::{Happening, Mechanism, Move, PAGES, Slot};
 
 /// Pages that are copied at once from which on several threads share the work: 16 MiB take milliseconds, starting a thread some
 /// ten microseconds.
@@ -61,6 +62,7 @@ pub(super) struct Mover {
     pub waited: AtomicU64,
     /// Threads that may copy at once.
     pub copiers: usize,
+    pub trace: Trace,
     /// For tests: told of all that is done here.
     pub record: Record,
 }
@@ -214,6 +216,10 @@ impl Mechanism for Mover {
 
     fn now(&self) -> u64 {
         crate::os::clock::now()
+    }
+
+    fn happened(&self, what: Happening) {
+        self.trace.note(|| Entry::of(what, crate::os::clock::now()));
     }
 
     fn each(&self, jobs: usize, pages: usize, run: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {

@@ -166,7 +166,7 @@ impl Plan {
                 let (translation, why) = choose(config.translation.clone()?, &findings, segments, &device.info.name)?;
                 // SAFETY: the caller's promise.
                 let imports = unsafe { Imports::new(device, views(shown), segment) };
-                let unified = Unified::new(device, imports, translation)?;
+                let unified = Unified::new(device, imports, translation, queue.trace().clone())?;
                 let reasons = vec![
                     "placement unified: the device reads and writes the heap's own memory, tried at start-up".into(),
                     format!("translation {}: {why}{}", translation.name(), unified.translation_cost()),
@@ -201,6 +201,7 @@ impl Plan {
                     access,
                     imports,
                     hunt,
+                    trace: queue.trace().clone(),
                     policy,
                 };
                 let discrete = Discrete::new(parts, seam)?;

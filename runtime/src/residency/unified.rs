@@ -8,7 +8,8 @@ use crate::{
     addr::{PAGE, Span},
     config::Translation,
     error::Result,
-    gpu::{Device, DeviceInfo},
+    gpu::{Device, DeviceInfo, plan::Use},
+    trace::{Entry, Trace},
 };
 use std::sync::Arc;
 
@@ -17,15 +18,16 @@ pub(crate) struct Unified {
     device: Arc<Device>,
     imports: Imports,
     translator: Translator,
+    trace: Trace,
 }
 
 impl Unified {
     /// # Errors
     /// `TranslationUnavailable` where the translation does not work out; as Vulkan's.
-    pub fn new(device: &Arc<Device>, imports: Imports, translation: Translation) -> Result<Self> {
+    pub fn new(device: &Arc<Device>, imports: Imports, translation: Translation, trace: Trace) -> Result<Self> {
         let pages = (imports.heap().len() / PAGE as u64) as usize;
         let translator = Translator::new(translation, device, pages)?;
-        let unified = Unified { device: device.clone(), imports, translator };
+        let unified = Unified { device: device.clone(), imports, translator, trace };
         if unified.translator.is_eager() {
             unified.prepare(unified.imports.heap())?;
         }
@@ -37,6 +39,17 @@ impl Unified {
         let DeviceInfo { name, .. } = &self.device.info;
         let base = self.imports.heap().start;
         self.imports.prepare(span, |segment, address| self.translator.note(base, segment, address, name))
+    }
+
+    /// A launch was issued: logs what it uses, all of it in place.
+    pub fn issued(&self, uses: impl Iterator<Item = Use>, point: u64) {
+        if !self.trace.is_on() {
+            return;
+        }
+        for Use { span, write } in uses.filter(|used| !used.span.is_empty()) {
+            let pages = span.units(self.imports.heap().start, PAGE);
+            self.trace.note(|| Entry::Used { point, first: pages.start, pages: pages.len(), write, in_place: true });
+        }
     }
 
     /// How kernels are lowered; `None` where they run untouched.

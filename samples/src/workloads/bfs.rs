@@ -75,6 +75,7 @@ fn search(
     let (mut current, mut next) =
         (svm.try_zeroed::<Ptr<Node>>(nodes.len())?, svm.try_zeroed::<Ptr<Node>>(nodes.len())?);
     let mut count = svm.try_zeroed::<u32>(1)?;
+    [&current, &next].into_iter().for_each(|frontier| svm.name(frontier, "frontier"));
     current[0] = Ptr::to(&nodes[root]);
     let capacity = nodes.len() as u32;
     svm.try_scope(|s| {
@@ -162,6 +163,8 @@ impl Lists {
             node.degree = self.of(i).len() as u32;
             node.edges = edges.get(self.starts[i]).map_or(Ptr::NULL, Ptr::to);
         }
+        svm.name(&nodes, "nodes");
+        svm.name(&edges, "edges");
         Ok((nodes, edges))
     }
 

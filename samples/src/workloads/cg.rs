@@ -102,6 +102,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let mut rng = job.rng(0);
     let b = job.svm.try_vec(std::iter::repeat_with(|| rng.f32() * 2.0 - 1.0).take(n))?;
     let mut x = job.svm.try_zeroed::<f32>(n)?;
+    job.names([((&b).into(), "b"), ((&x).into(), "x")]);
     let solver = Solver::load(job.svm)?;
 
     job.step("solving on the device");
@@ -137,6 +138,7 @@ impl Solver {
         // x is zero, so the residual and the first direction are b.
         let (mut r, mut p) = (svm.try_vec(b.iter().copied())?, svm.try_vec(b.iter().copied())?);
         let (mut q, mut partial) = (svm.try_zeroed::<f32>(b.len())?, svm.try_zeroed::<f32>(groups as usize)?);
+        [(&r, "r"), (&p, "p"), (&q, "q")].into_iter().for_each(|(vector, name)| svm.name(vector, name));
         // r . r before and after the step, p . q: a vector of its own for each, since they are lent one by one.
         let square: f64 = b.iter().map(|&v| f64::from(v).powi(2)).sum();
         let (mut before, mut after, mut pq) =

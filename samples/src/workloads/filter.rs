@@ -94,6 +94,12 @@ fn run(job: &Job) -> Result<Outcome> {
     let weights = job.svm.try_vec(gaussian().map(|w| w as f32))?;
     let (mut rows, mut plane) = (job.svm.try_zeroed::<f32>(pixels)?, job.svm.try_zeroed::<f32>(pixels)?);
     let mut picture = job.svm.try_zeroed::<u32>(pixels)?;
+    job.names([
+        ((&input.pixels).into(), "input"),
+        ((&rows).into(), "rows"),
+        ((&plane).into(), "plane"),
+        ((&picture).into(), "picture"),
+    ]);
     let filter = Filter::load(job.svm)?;
 
     job.step("filtering on the device");

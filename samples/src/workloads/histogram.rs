@@ -40,6 +40,7 @@ fn run(job: &Job) -> Result<Outcome> {
     // The lesser of three: small values are frequent, so that many invocations want the same counter.
     let x = job.svm.try_vec(std::iter::repeat_with(|| rng.u8(..).min(rng.u8(..)).min(rng.u8(..))).take(n))?;
     let mut bins = job.svm.try_zeroed::<u32>(256)?;
+    job.names([((&x).into(), "x"), ((&bins).into(), "bins")]);
     // SAFETY: histogram.comp reads x[i] for i < n and adds to the 256 bins by atomics.
     let kernel = unsafe { job.svm.module(kernels::HISTOGRAM).load::<Histogram>()? }.timed();
 

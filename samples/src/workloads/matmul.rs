@@ -45,6 +45,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let mut matrix = || job.svm.try_vec(std::iter::repeat_with(|| rng.f32() * 2.0 - 1.0).take(side * side));
     let (a, b) = (matrix()?, matrix()?);
     let mut c = job.svm.try_zeroed::<f32>(side * side)?;
+    job.names([((&a).into(), "a"), ((&b).into(), "b"), ((&c).into(), "c")]);
     // SAFETY: matmul.comp reads a and b inside rows x depth and depth x columns; each element of c is written by one
     // invocation, whatever the grid.
     let kernel = unsafe { job.svm.module(kernels::MATMUL).load::<Matmul>()? }.timed();

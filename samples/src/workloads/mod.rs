@@ -26,11 +26,12 @@ pub use advice::Advice;
 use anyhow::{Result, bail};
 use fastrand::Rng;
 use std::{
+    fmt,
     path::{Path, PathBuf},
     str::FromStr,
     time::{Duration, Instant},
 };
-use vksvm::{Grid, Launch, Svm};
+use vksvm::{Grid, Launch, Svm, hints::Region};
 
 /// Something to run: all that the command line knows of a workload.
 pub struct Workload {
@@ -78,6 +79,17 @@ pub enum Size {
     Large,
     /// A number of the workload's own units.
     Exactly(u64),
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Size::Small => f.write_str("small"),
+            Size::Medium => f.write_str("medium"),
+            Size::Large => f.write_str("large"),
+            Size::Exactly(count) => count.fmt(f),
+        }
+    }
 }
 
 impl FromStr for Size {
@@ -132,6 +144,11 @@ impl Job<'_> {
             Some(size) => Ok(size as usize),
             None => bail!("this workload needs a size"),
         }
+    }
+
+    /// What reports call memory.
+    fn names<const N: usize>(&self, names: [(Region, &str); N]) {
+        names.into_iter().for_each(|(region, name)| self.svm.name(region, name));
     }
 
     /// Random numbers that depend on the seed and on which of the workload's data they are for.

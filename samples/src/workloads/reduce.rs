@@ -55,6 +55,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let groups = n.div_ceil(1024).min(GROUPS);
     let mut partial = job.svm.try_zeroed::<Extent>(groups)?;
     let mut total = job.svm.try_zeroed::<Extent>(1)?;
+    job.names([((&x).into(), "x"), ((&partial).into(), "partial results")]);
     // SAFETY: reduce.comp reads x[i] for i < n; workgroup g of a row writes partial[g] if g < groups.
     let reduce = unsafe { job.svm.module(kernels::REDUCE).load::<Reduce>()? }.timed();
     // SAFETY: reduce_partials.comp reads partial[i] for i < n; one invocation of one workgroup writes total[0].

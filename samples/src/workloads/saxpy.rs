@@ -44,6 +44,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let (xs, ys) = (vector(rng.fork()), vector(rng.fork()));
     let x = job.svm.try_vec(xs.clone().take(n))?;
     let mut y = job.svm.try_vec(ys.clone().take(n))?;
+    job.names([((&x).into(), "x"), ((&y).into(), "y")]);
     // SAFETY: saxpy.comp reads x[i] and updates y[i] for i < n, each by one invocation, whatever the grid.
     let kernel = unsafe { job.svm.module(kernels::SAXPY).load::<Saxpy>()? }.timed();
 

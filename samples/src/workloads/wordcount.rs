@@ -57,6 +57,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let mut slots = (n / 16).clamp(1024, 1 << 30).next_power_of_two();
     let table = loop {
         let (mut table, mut dropped) = (job.svm.try_zeroed::<Word>(slots)?, job.svm.try_zeroed::<u32>(1)?);
+        job.names([((&text).into(), "text"), ((&table).into(), "table")]);
         job.svm.scope(|s| {
             let (table, dropped) = (s.update(&mut table), s.update(&mut dropped));
             let args = Words { text: s.read(&text), table, dropped, n: n as u32, slots: slots as u32 };

@@ -12,6 +12,7 @@ pub mod laws;
 mod mutants;
 mod recorded;
 mod rig;
+mod seeing;
 pub mod stress;
 
 use crate::harness::Ignored;
@@ -27,7 +28,7 @@ const SHARE: &str = "VKSVM_DISCRETE_SHARE";
 
 pub fn tests() -> Vec<Trial> {
     let share = std::env::var(SHARE).unwrap_or_default();
-    let mut all = vec![hints::tests(), hmm_parity::tests(), input::tests(), recorded::tests()];
+    let mut all = vec![hints::tests(), hmm_parity::tests(), input::tests(), recorded::tests(), seeing::tests()];
     if share != "second" {
         all.extend([laws::tests(), failing::tests()]);
     }

@@ -9,7 +9,7 @@ use crate::{
     child::{play, said},
     discrete::{
         Mode,
-        rig::{Rig, WORDS, in_discrete_modes, pattern},
+        rig::{BUDGET, HEAP, Rig, WORDS, in_discrete_modes, pattern},
     },
     harness::{Ignored, trial},
 };
@@ -41,7 +41,8 @@ pub fn run() {
         return allocate_where_none_is_allowed();
     }
     let mode = Mode::named(&mode);
-    let rig = match Rig::open(mode) {
+    // With everything logged: that is done in service, too.
+    let rig = match Rig::of(mode, mode.builder(HEAP, BUDGET).trace(true)) {
         Ok(rig) => rig,
         Err(Ignored(why)) => return println!("{IGNORED} {why}"),
     };
