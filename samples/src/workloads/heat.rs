@@ -91,6 +91,7 @@ fn conduct(
 ) -> Result<Blocks<f32>> {
     let svm = job.svm;
     let (mut now, mut next) = (plate, Blocks::<f32>::zeroed(svm, side * side)?);
+    job.names([((&now).into(), "plate"), ((&next).into(), "other plate")]);
     let strip = part_of(side, side * size_of::<f32>());
     for _ in 0..STEPS {
         for (i, to) in next.chunks_mut(strip * side).enumerate() {
