@@ -146,6 +146,8 @@ fn cluster(
     let mut labels = svm.try_zeroed::<u32>(count)?;
     let mut partial = svm.try_zeroed::<f32>(count.div_ceil(each) * GROUPS * sums)?;
     let mut steps: Vec<Step> = vec![];
+    job.names([((&points.numbers).into(), "points"), ((&centre).into(), "centres")]);
+    job.names([((&labels).into(), "labels"), ((&partial).into(), "sums")]);
     if let Some(svm) = job.hints() {
         let results = size_of_val(&labels[..]) + size_of_val(&partial[..]);
         keep_first(svm, points.numbers.chunks(each * dims).map(|part| [part.into()]), results)?;
