@@ -102,6 +102,8 @@ const BENCHMARKS: &[Benchmark] = &[
     policy::OVERSUBSCRIBED_LRU,
     policy::OVERSUBSCRIBED_BELADY,
     policy::TRACE_OVERHEAD,
+    policy::TRACE_OVERHEAD_LAUNCHES,
+    policy::TRACE_OVERHEAD_TIMED,
 ];
 
 fn main() -> Result<()> {
