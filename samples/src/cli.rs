@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vksvm::{Svm, SvmBuilder};
-use vksvm_samples::workloads::Size;
+use vksvm_samples::workloads::{Advice, Size};
 
 /// Real workloads on memory that CPU and GPU share, each checked against a reference on the CPU.
 #[derive(Parser)]
@@ -50,17 +50,18 @@ pub struct OpenOptions {
     /// Whether launches may use pages that stay with the host
     #[arg(long, value_enum, default_value_t)]
     pub in_place: Switch,
+    /// What moving pages and using them in place is taken to cost
+    #[arg(long, value_enum, default_value_t)]
+    pub device_model: DeviceModel,
 }
 
 impl OpenOptions {
-    /// Opens it.
-    pub fn open(&self) -> vksvm::Result<Svm> {
-        self.builder().open()
-    }
-
-    /// What is to be opened.
-    pub fn builder(&self) -> SvmBuilder {
+    /// What is to be opened, with a policy where one is given.
+    pub fn builder(&self, policy: Option<vksvm::Policy>) -> SvmBuilder {
         let mut builder = Svm::builder();
+        if let Some(policy) = policy {
+            builder = builder.policy(policy);
+        }
         // Left out, an option leaves it to the environment.
         if !matches!(self.placement, Placement::Auto) {
             builder = builder.placement(self.placement.into());
@@ -76,6 +77,9 @@ impl OpenOptions {
         }
         if matches!(self.in_place, Switch::Off) {
             builder = builder.in_place(false);
+        }
+        if !matches!(self.device_model, DeviceModel::Auto) {
+            builder = builder.device_model(self.device_model.into());
         }
         builder
     }
@@ -115,9 +119,12 @@ pub struct RunOptions {
     /// small, medium, large, or a number in the workload's own unit [default: medium]
     #[arg(long)]
     pub size: Option<Size>,
-    /// The file for workloads that take one: a picture for filter, any file for wordcount
+    /// The file for workloads that take one; `svm-samples list` says which and what they take
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// What the heap goes by when it decides which page is where
+    #[arg(long, value_enum, default_value_t)]
+    pub advice: Advice,
     /// What random data starts from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -221,6 +228,30 @@ impl From<Faults> for vksvm::Faults {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum DeviceModel {
+    /// Measured on a device with memory of its own, else as for PCI Express 4
+    #[default]
+    Auto,
+    /// Measured when the heap is opened
+    Measured,
+    /// A card behind 16 lanes of PCI Express 3
+    Pcie3,
+    /// A card behind 16 lanes of PCI Express 4
+    Pcie4,
+}
+
+impl From<DeviceModel> for vksvm::DeviceModel {
+    fn from(model: DeviceModel) -> Self {
+        match model {
+            DeviceModel::Auto => vksvm::DeviceModel::Auto,
+            DeviceModel::Measured => vksvm::DeviceModel::Measured,
+            DeviceModel::Pcie3 => vksvm::DeviceModel::Pcie3,
+            DeviceModel::Pcie4 => vksvm::DeviceModel::Pcie4,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Switch {
     #[default]
     On,
@@ -249,6 +280,11 @@ mod tests {
         assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
         assert_eq!(run.open.device_budget, Some(16 << 20));
         assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
+        assert_eq!((run.advice, run.advice.policy()), (Advice::Auto, None));
+        let line = "svm-samples run all --advice none --device-model pcie3";
+        let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
+        assert!(matches!(run.open.device_model, DeviceModel::Pcie3));
+        assert_eq!(run.advice.policy(), Some(vksvm::Policy::Lru));
         let line = "svm-samples lab a.trace b.trace --budget 8MiB --in-place off";
         let Command::Lab(lab) = Cli::parse_from(line.split(' ')).command else { panic!("not the lab") };
         assert_eq!((lab.files.len(), lab.budget), (2, Some(8 << 20)));
@@ -264,6 +300,8 @@ mod tests {
             "run saxpy --device-budget 16PiB",
             "run saxpy --device-budget 99999999999GiB",
             "run saxpy --faults none",
+            "run saxpy --advice good",
+            "run saxpy --device-model pcie5",
         ] {
             let line = ["svm-samples"].into_iter().chain(wrong.split(' '));
             assert!(Cli::try_parse_from(line).is_err(), "{wrong}");

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use std::{fs, path::Path};
 use vksvm::{GLSL_PRELUDE, GpuStruct, Ptr, glsl_declarations};
 use vksvm_samples::{
-    types::{Extent, Item, Node, Word},
-    workloads::{self, grouped},
+    types::{Extent, Item, Node, Pair, Word},
+    workloads::{self, Size, grouped},
 };
 
 /// Prints the workloads.
@@ -15,13 +15,21 @@ pub fn list() {
         println!("{:<10} {}", w.name, w.about);
         let sizes = w.sizes.map(|size| size.map_or("as the file".into(), grouped)).join(" / ");
         let input = w.input.map_or(String::new(), |what| format!("; --input takes {what}"));
-        println!("{:<10} sizes in {}: {sizes}{input}\n", "", w.unit);
+        println!("{:<10} sizes in {}: {sizes}{input}", "", w.unit);
+        if let Some(bytes) = w.working_set(Size::Medium) {
+            println!(
+                "{:<10} works part by part: medium in {} of device memory, a quarter of its data",
+                "",
+                size(bytes / 4)
+            );
+        }
+        println!();
     }
 }
 
 /// Prints what the heap found and decided.
 pub fn info(options: &InfoOptions) -> Result<()> {
-    let svm = options.open.open()?;
+    let svm = options.open.builder(None).open()?;
     let c = svm.capabilities();
     if options.json {
         println!("{}", serde_json::to_string(c)?);
@@ -68,7 +76,7 @@ pub fn size(bytes: u64) -> String {
 /// Writes the includes that Rust is the source of: the library's references to numbers, and the structs in `types`.
 pub fn glsl(out: &Path) -> Result<()> {
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let types = [Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT];
+    let types = [Node::LAYOUT, Item::LAYOUT, Ptr::<Item>::LAYOUT, Word::LAYOUT, Extent::LAYOUT, Pair::LAYOUT];
     let files = [("types.glsl", glsl_declarations(&types)?), ("vksvm.glsl", GLSL_PRELUDE.into())];
     for (name, text) in files {
         let path = out.join(name);

@@ -22,4 +22,10 @@ kernels! {
     SOBEL = "sobel": "Gradient of a plane, drawn in colour."
     WORDS = "words": "Counts words in a hash table."
     BFS = "bfs": "One level of breadth-first search."
+    PAGERANK = "pagerank": "One step of PageRank for some nodes."
+    HEAT = "heat": "One step of heat conduction on a strip of a plate."
+    SPMV_ROWS = "spmv_rows": "Some rows of a sparse matrix-vector product, and their sum."
+    KMEANS = "kmeans": "Labels of some points, and what the next centres need."
+    KV_GET = "kv_get": "Looks keys up in a hash table."
+    KV_PUT = "kv_put": "Stores pairs in a hash table."
 }

@@ -15,7 +15,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
     let chosen = choose(&options.names)?;
     check_input(options, &chosen)?;
     let seen = Seen::create(options)?;
-    let svm = seen.trace(options.open.builder()).open()?;
+    let svm = seen.trace(options.open.builder(options.advice.policy())).open()?;
     let display = Display::new(options.json, chosen.len());
     let (mut rows, mut all_right) = (vec![], true);
 
@@ -25,6 +25,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
             svm: &svm,
             size: size(workload, options),
             seed: options.seed,
+            advice: options.advice,
             input: options.input.as_deref().filter(|_| workload.input.is_some()),
             out: &options.out,
             step: &|what| display.step(workload.name, what),
@@ -100,6 +101,7 @@ fn title(options: &RunOptions, rows: &[Row]) -> String {
 fn size(workload: &Workload, options: &RunOptions) -> Option<u64> {
     match options.size {
         Some(size) => workload.units(size),
+        None if options.input.is_some() && workload.input.is_some() => None,
         None => workload.units(Size::Medium),
     }
 }

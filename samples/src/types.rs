@@ -43,6 +43,16 @@ pub struct Word {
     pub count: u32,
 }
 
+/// A key and its value: a slot of the key-value store, a request to it, or an answer.
+#[derive(Clone, Copy, Debug, PartialEq, GpuStruct)]
+#[repr(C)]
+pub struct Pair {
+    /// The key; 0 for a free slot.
+    pub key: u32,
+    /// The value; 0 in the answer for a key that the store does not have.
+    pub value: u32,
+}
+
 /// Sum and extremes of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, GpuStruct)]
 #[repr(C)]

@@ -19,6 +19,9 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Word_inout;
 #ifndef VKSVM_TYPE_Extent
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Extent_inout;
 #endif
+#ifndef VKSVM_TYPE_Pair
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Pair_inout;
+#endif
 #ifndef VKSVM_TYPE_Node
 struct Node {
     Node_ptr_inout edges;
@@ -45,6 +48,12 @@ struct Extent {
     float sum;
     float min;
     float max;
+};
+#endif
+#ifndef VKSVM_TYPE_Pair
+struct Pair {
+    uint key;
+    uint value;
 };
 #endif
 #ifndef VKSVM_TYPE_Node_ptr
@@ -77,9 +86,15 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer Ext
 layout(buffer_reference, scalar, buffer_reference_align = 4) writeonly buffer Extent_out { Extent v[]; };
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Extent_inout { Extent v[]; };
 #endif
+#ifndef VKSVM_TYPE_Pair
+layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer Pair_in { Pair v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) writeonly buffer Pair_out { Pair v[]; };
+layout(buffer_reference, scalar, buffer_reference_align = 4) buffer Pair_inout { Pair v[]; };
+#endif
 #define VKSVM_TYPE_Node
 #define VKSVM_TYPE_Node_ptr
 #define VKSVM_TYPE_Item
 #define VKSVM_TYPE_Item_ptr
 #define VKSVM_TYPE_Word
 #define VKSVM_TYPE_Extent
+#define VKSVM_TYPE_Pair

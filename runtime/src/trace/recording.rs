@@ -121,8 +121,8 @@ pub(super) struct Allocation {
     pub until: Option<u64>,
     /// The last that it was given.
     pub name: Option<String>,
-    /// Whether launches, moves or faults had to do with it.
-    pub touched: bool,
+    /// From the first to the last of its pages that launches, moves or faults had to do with.
+    pub touched: Option<Range<usize>>,
 }
 
 impl Recording {
@@ -255,7 +255,7 @@ impl<'c> Reader<'c> {
                     Some(known) => self.allocations[*known].pages = pages,
                     None => {
                         self.live.insert(first, self.allocations.len());
-                        self.allocations.push(Allocation { pages, from: at, until: None, name: None, touched: false });
+                        self.allocations.push(Allocation { pages, from: at, until: None, name: None, touched: None });
                     }
                 }
             }
@@ -279,7 +279,11 @@ impl<'c> Reader<'c> {
             if allocation.pages.end <= pages.start {
                 break;
             }
-            allocation.touched = true;
+            let here = pages.start.max(allocation.pages.start)..pages.end.min(allocation.pages.end);
+            allocation.touched = Some(match &allocation.touched {
+                Some(known) => known.start.min(here.start)..known.end.max(here.end),
+                None => here,
+            });
         }
     }
 
@@ -314,6 +318,7 @@ fn name(allocations: &mut Vec<Allocation>, region: &NamedRegion, heap: Span) {
         found = true;
     }
     if !found && !pages.is_empty() {
-        allocations.push(Allocation { pages, from: *since, until: None, name: Some(name.clone()), touched: true });
+        let touched = Some(pages.clone());
+        allocations.push(Allocation { pages, from: *since, until: None, name: Some(name.clone()), touched });
     }
 }

@@ -20,6 +20,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "nodes",
     sizes: [Some(10_000), Some(100_000), Some(1_000_000)],
     input: None,
+    working_set: None,
     run,
 };
 

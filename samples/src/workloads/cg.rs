@@ -17,6 +17,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "points a side",
     sizes: [Some(32), Some(160), Some(512)],
     input: None,
+    working_set: None,
     run,
 };
 

@@ -6,14 +6,11 @@
 
 #![allow(unsafe_code)]
 
-use super::{Job, Meter, Outcome, Workload};
+use super::{Job, Meter, Outcome, Workload, picture};
 use crate::kernels;
 use anyhow::{Context, Result, bail};
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, imageops::FilterType};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, imageops::FilterType};
+use std::path::Path;
 use vksvm::{Grid, In, Kernel, KernelArgs, Out, Svm, SvmVec};
 
 pub const WORKLOAD: Workload = Workload {
@@ -22,6 +19,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "pixels wide",
     sizes: [Some(128), None, Some(2048)],
     input: Some("a PNG or JPEG picture"),
+    working_set: None,
     run,
 };
 
@@ -123,7 +121,7 @@ fn run(job: &Job) -> Result<Outcome> {
 
     job.step("writing the picture");
     let bytes: &[u8] = bytemuck::cast_slice(&picture);
-    let written = write(&job.out.join("filter.png"), bytes, width, height)?;
+    let written = picture::write(&job.out.join("filter.png"), bytes, width, height)?;
     job.step("checking");
     let check = compare(bytes, &reference(&input), width as usize);
     let summary = format!("{width} x {height}, sigma {SIGMA}");
@@ -178,15 +176,6 @@ fn read(svm: &Svm, path: &Path, wanted_width: Option<u64>) -> Result<Picture> {
     let image = image.into_rgb8();
     let (width, height) = image.dimensions();
     Ok(Picture { pixels: svm.try_vec(image.into_raw())?, width, height, channels: 3 })
-}
-
-/// Encodes straight from the heap.
-fn write(path: &Path, rgba: &[u8], width: u32, height: u32) -> Result<PathBuf> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("cannot create the directory {}", folder.display()))?;
-    image::save_buffer(path, rgba, width, height, ExtendedColorType::Rgba8)
-        .with_context(|| format!("cannot write the picture {}", path.display()))?;
-    Ok(path.to_path_buf())
 }
 
 /// The weights for distances 0 to `RADIUS`; over both sides they add up to 1.

@@ -17,6 +17,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "bytes",
     sizes: [Some(1 << 18), Some(16 << 20), Some(128 << 20)],
     input: None,
+    working_set: None,
     run,
 };
 

@@ -21,6 +21,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "rows",
     sizes: [Some(96), Some(512), Some(1024)],
     input: None,
+    working_set: None,
     run,
 };
 

@@ -1,14 +1,27 @@
 //! The workloads: what they are called, how large they are, how one is run and measured.
 
+mod advice;
 mod bfs;
 mod cg;
 mod check;
 mod filter;
+mod graph;
+mod heat;
 mod histogram;
+mod kmeans;
+mod kvstore;
 mod matmul;
+mod pagerank;
+mod parts;
+mod picture;
+mod points;
 mod reduce;
 mod saxpy;
+mod spmv;
 mod wordcount;
+mod zipf;
+
+pub use advice::Advice;
 
 use anyhow::{Result, bail};
 use fastrand::Rng;
@@ -32,11 +45,14 @@ pub struct Workload {
     pub sizes: [Option<u64>; 3],
     /// Which file it takes by `--input`, if any.
     pub input: Option<&'static str>,
+    /// Bytes that its launches work on at a size in `unit`, with the arrays that matter; for the workloads whose launches
+    /// each work on a part, so that the device may have memory for a quarter of that only.
+    working_set: Option<fn(u64) -> u64>,
     run: fn(&Job) -> Result<Outcome>,
 }
 
 /// Every workload, in the order in which `all` runs them.
-pub const ALL: [Workload; 8] = [
+pub const ALL: [Workload; 13] = [
     saxpy::WORKLOAD,
     reduce::WORKLOAD,
     histogram::WORKLOAD,
@@ -45,6 +61,11 @@ pub const ALL: [Workload; 8] = [
     filter::WORKLOAD,
     wordcount::WORKLOAD,
     bfs::WORKLOAD,
+    pagerank::WORKLOAD,
+    heat::WORKLOAD,
+    spmv::WORKLOAD,
+    kmeans::WORKLOAD,
+    kvstore::WORKLOAD,
 ];
 
 /// How large a run is to be.
@@ -96,6 +117,8 @@ pub struct Job<'a> {
     pub size: Option<u64>,
     /// What the random data starts from.
     pub seed: u64,
+    /// Whether the workload is to say what it knows about its data; for those that know something of use.
+    pub advice: Advice,
     /// The file to work on in place of the one that comes with the samples.
     pub input: Option<&'a Path>,
     /// Where pictures go. Created when there is one to write.
@@ -158,6 +181,12 @@ impl Workload {
             Size::Large => self.sizes[2],
             Size::Exactly(count) => Some(count),
         }
+    }
+
+    /// Bytes that its launches work on at that size, to choose a device budget by; `None` where the size is that of a file,
+    /// and for workloads whose launches work on everything at once.
+    pub fn working_set(&self, size: Size) -> Option<u64> {
+        self.working_set.zip(self.units(size)).map(|(bytes, units)| bytes(units))
     }
 
     /// Runs and checks it.
@@ -249,6 +278,18 @@ mod tests {
             assert!(w.units(Size::Exactly(7)) == Some(7));
         }
         assert!(Workload::named("all").is_none());
+    }
+
+    #[test]
+    fn working_sets_are_as_large_as_sizes_promise() {
+        let oversubscribed: Vec<_> = ALL.iter().filter(|w| w.working_set.is_some()).collect();
+        assert_eq!(oversubscribed.len(), 5);
+        for w in oversubscribed {
+            let mib = |size| w.working_set(size).map(|bytes| bytes >> 20);
+            assert!(mib(Size::Medium).is_some_and(|mib| (32..=64).contains(&mib)), "{}", w.name);
+            assert!(mib(Size::Large).is_some_and(|mib| mib >= 256), "{}", w.name);
+            assert!(w.working_set(Size::Exactly(u64::MAX)).is_some(), "{}: no size is too large to ask about", w.name);
+        }
     }
 
     #[test]

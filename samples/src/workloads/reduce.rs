@@ -17,6 +17,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "elements",
     sizes: [Some(1 << 16), Some(8 << 20), Some(64 << 20)],
     input: None,
+    working_set: None,
     run,
 };
 

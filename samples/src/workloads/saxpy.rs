@@ -21,6 +21,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "elements",
     sizes: [Some(1 << 16), Some(4 << 20), Some(32 << 20)],
     input: None,
+    working_set: None,
     run,
 };
 

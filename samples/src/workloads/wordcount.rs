@@ -23,6 +23,7 @@ pub const WORKLOAD: Workload = Workload {
     unit: "bytes",
     sizes: [Some(1 << 16), None, Some(16 << 20)],
     input: Some("any file"),
+    working_set: None,
     run,
 };
 

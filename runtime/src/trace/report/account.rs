@@ -43,6 +43,33 @@ pub(super) struct Tally {
     pub advised: bool,
 }
 
+impl Tally {
+    /// Adds what happened to another range.
+    pub fn add(&mut self, other: &Tally) {
+        for (sum, more) in [
+            (&mut self.to_device, other.to_device),
+            (&mut self.to_host, other.to_host),
+            (&mut self.prefetched, other.prefetched),
+            (&mut self.unread, other.unread),
+            (&mut self.used_once, other.used_once),
+            (&mut self.refetched, other.refetched),
+            (&mut self.written_back, other.written_back),
+            (&mut self.bounced, other.bounced),
+            (&mut self.in_place, other.in_place),
+            (&mut self.in_place_often, other.in_place_often),
+            (&mut self.in_place_often_uses, other.in_place_often_uses),
+            (&mut self.faults, other.faults),
+            (&mut self.fault_pages, other.fault_pages),
+            (&mut self.fault_ns, other.fault_ns),
+            (&mut self.launches, other.launches),
+        ] {
+            *sum += more;
+        }
+        self.in_place_most = self.in_place_most.max(other.in_place_most);
+        self.advised |= other.advised;
+    }
+}
+
 /// Uses in place of one page from which a copy to the device would have paid: over a bus, reading a page in place costs about what copying it
 /// does, and nobody knows beforehand; so a few more.
 const OFTEN: u32 = 8;

@@ -71,8 +71,7 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges, tallies: &[Tally]) -> V
         time: time.end - time.start,
     };
 
-    let each = ranges.all().iter().zip(tallies).enumerate();
-    let mut found: Vec<Finding> = each.flat_map(|(at, (range, tally))| judge(at, range, tally, &all)).collect();
+    let mut found: Vec<Finding> = groups(ranges, tallies).iter().flat_map(|group| judge(group, &all)).collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.bytes));
     found.truncate(MOST);
     if found.is_empty() {
@@ -115,16 +114,42 @@ fn bytes(pages: u64) -> u64 {
     pages * PAGE as u64
 }
 
-fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
-    let name = match range.kind {
-        Naming::Given => format!("'{}'", range.name),
-        Naming::Address => format!("the memory at {}", range.name),
-        Naming::Several => format!("what is in {}", range.name),
+/// Ranges of one name, which the program thinks of as one.
+struct Group<'r> {
+    /// The first.
+    range: usize,
+    shown: &'r Shown,
+    pages: u64,
+    tally: Tally,
+}
+
+fn groups<'r>(ranges: &'r Ranges, tallies: &[Tally]) -> Vec<Group<'r>> {
+    let mut groups: Vec<Group<'r>> = vec![];
+    for (range, (shown, tally)) in ranges.all().iter().zip(tallies).enumerate() {
+        let same = |group: &&mut Group<'r>| shown.kind == Naming::Given && group.shown.name == shown.name;
+        let pages = shown.pages.len() as u64;
+        match groups.iter_mut().find(same) {
+            Some(group) => {
+                group.pages += pages;
+                group.tally.add(tally);
+            }
+            None => groups.push(Group { range, shown, pages, tally: tally.clone() }),
+        }
+    }
+    groups
+}
+
+fn judge(group: &Group<'_>, all: &Moved) -> Vec<Finding> {
+    let Group { range, shown, pages, tally } = group;
+    let name = match shown.kind {
+        Naming::Given => format!("'{}'", shown.name),
+        Naming::Address => format!("the memory at {}", shown.name),
+        Naming::Several => format!("what is in {}", shown.name),
     };
-    let (size, whole) = (amount(bytes(range.pages.len() as u64)), capitalised(&name));
+    let (size, whole) = (amount(bytes(*pages)), capitalised(&name));
     let mut found = vec![];
     let mut tell = |kind, pages, text: String, advice: String| {
-        found.push(Finding { kind, text, advice, range: Some(at), bytes: bytes(pages) });
+        found.push(Finding { kind, text, advice, range: Some(*range), bytes: bytes(pages) });
     };
     let round_trips = 2 * tally.bounced;
     if all.matters(round_trips) {
@@ -196,7 +221,7 @@ fn judge(at: usize, range: &Shown, tally: &Tally, all: &Moved) -> Vec<Finding> {
     }
     let each = tally.fault_pages as f64 / tally.faults.max(1) as f64;
     // A few pages that are fetched again and again are not a result that could be fetched at once.
-    let pages = tally.fault_pages.min(range.pages.len() as u64);
+    let pages = tally.fault_pages.min(*pages);
     let long = tally.fault_ns as f64 >= LONG * all.time as f64;
     if long && tally.faults >= FAULTS && each < FEW && bytes(pages) >= BYTES && tally.bounced == 0 {
         let text = format!(
