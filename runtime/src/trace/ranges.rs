@@ -60,6 +60,12 @@ impl Ranges {
         self.0.get(at).filter(|range| range.pages.contains(&page)).map(|_| at)
     }
 
+    /// The numbers of the ranges that have some of these pages.
+    pub fn of_pages(&self, pages: &Range<usize>) -> impl Iterator<Item = usize> + use<> {
+        let first = self.0.partition_point(|range| range.pages.end <= pages.start);
+        first..self.0.partition_point(|range| range.pages.start < pages.end).max(first)
+    }
+
     /// From the first page to the last, with what lies between the ranges.
     pub fn extent(&self) -> Range<usize> {
         match (self.0.first(), self.0.last()) {

@@ -152,7 +152,8 @@ impl Recording {
     /// The first and the last moment of what was logged.
     pub(super) fn time(&self) -> Range<u64> {
         let launches = self.launches.iter().flat_map(|launch| launch.ran.into_iter().flatten().chain([launch.issued]));
-        let moves = self.moves.iter().flat_map(|m| [m.since, m.at]);
+        // Frees at a program's end would only make the rest small.
+        let moves = self.moves.iter().filter(|m| m.cause != Cause::Freed).flat_map(|m| [m.since, m.at]);
         let faults = self.faults.iter().flat_map(|fault| [fault.since, fault.at]);
         let all = launches.chain(moves).chain(faults);
         let (first, last) = all.fold((u64::MAX, 0), |(first, last), at| (first.min(at), last.max(at)));

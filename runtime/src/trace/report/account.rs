@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub written_back: u64,
     /// Came back to the device after the CPU had fetched it home, each time but the first.
     pub bounced: u64,
+    /// Uses in device memory, by launches.
+    pub used: u64,
     /// Uses in place, by launches.
     pub in_place: u64,
     /// Pages that were used in place so often that a copy would have paid, each once.
@@ -37,8 +39,6 @@ pub(super) struct Tally {
     pub fault_pages: u64,
     /// What they took, in ns, added up over threads.
     pub fault_ns: u64,
-    /// Launches that used it.
-    pub launches: u64,
     /// Whether the program has said where it should be, or how it is used.
     pub advised: bool,
 }
@@ -55,13 +55,13 @@ impl Tally {
             (&mut self.refetched, other.refetched),
             (&mut self.written_back, other.written_back),
             (&mut self.bounced, other.bounced),
+            (&mut self.used, other.used),
             (&mut self.in_place, other.in_place),
             (&mut self.in_place_often, other.in_place_often),
             (&mut self.in_place_often_uses, other.in_place_often_uses),
             (&mut self.faults, other.faults),
             (&mut self.fault_pages, other.fault_pages),
             (&mut self.fault_ns, other.fault_ns),
-            (&mut self.launches, other.launches),
         ] {
             *sum += more;
         }
@@ -130,15 +130,7 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges) -> Vec<Tally> {
         }
     }
     for hint in recording.hints.iter().filter(|hint| ADVICE.contains(&hint.name)) {
-        for (range, tally) in ranges.all().iter().zip(&mut tallies) {
-            tally.advised |= hint.pages.start < range.pages.end && range.pages.start < hint.pages.end;
-        }
-    }
-    for launch in &recording.launches {
-        let mut used: Vec<usize> = launch.uses.iter().filter_map(|used| ranges.of_page(used.pages.start)).collect();
-        used.sort_unstable();
-        used.dedup();
-        used.into_iter().for_each(|range| tallies[range].launches += 1);
+        ranges.of_pages(&hint.pages).for_each(|range| tallies[range].advised = true);
     }
     tallies
 }
@@ -149,7 +141,10 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
             past.in_place += 1;
             tally.in_place += 1;
         }
-        Happens::Used { in_place: false, .. } => past.uses += 1,
+        Happens::Used { in_place: false, .. } => {
+            past.uses += 1;
+            tally.used += 1;
+        }
         Happens::Arrived(cause) => {
             tally.to_device += 1;
             if matches!(cause, Cause::Prefetch | Cause::Along) {

@@ -1,11 +1,8 @@
 //! The diagnosis: what the numbers mean, in plain words, and which hint would help.
 
 use super::{
-    super::{
-        Recording,
-        ranges::{Naming, Ranges, Shown},
-    },
-    account::Tally,
+    super::{Recording, ranges::Naming},
+    groups::Group,
     words::{amount, grouped, percent, time},
 };
 use crate::addr::PAGE;
@@ -57,25 +54,32 @@ const FEW: f64 = 4.0;
 /// And that took this share of the run.
 const LONG: f64 = 0.01;
 
+/// What is used so many times as often as pages are on average should stay on the device, whatever goes to and fro.
+const HOT: f64 = 2.0;
+
 /// Findings that fit on a page.
 const MOST: usize = 6;
 
 /// What is to be said, the most important first.
-pub(super) fn of(recording: &Recording, ranges: &Ranges, tallies: &[Tally]) -> Vec<Finding> {
-    let total: u64 = tallies.iter().map(|tally| tally.to_device + tally.to_host).sum();
+pub(super) fn of(recording: &Recording, groups: &[Group<'_>]) -> Vec<Finding> {
+    let sum = |of: fn(&Group<'_>) -> u64| groups.iter().map(of).sum::<u64>();
     let (capabilities, time) = (&recording.about.capabilities, recording.time());
     let all = Moved {
-        pages: total,
+        pages: sum(|group| group.tally.to_device + group.tally.to_host),
+        used: sum(|group| group.tally.used),
+        in_place_used: sum(|group| group.tally.in_place),
+        size: sum(|group| group.pages),
         budget: capabilities.device_budget_bytes,
+        room: capabilities.device_budget_bytes.saturating_sub(recording.about.stats.device_peak_bytes),
         in_place: capabilities.in_place,
         time: time.end - time.start,
     };
 
-    let mut found: Vec<Finding> = groups(ranges, tallies).iter().flat_map(|group| judge(group, &all)).collect();
+    let mut found: Vec<Finding> = groups.iter().flat_map(|group| judge(group, &all)).collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.bytes));
     found.truncate(MOST);
     if found.is_empty() {
-        found.push(fine(recording, tallies, &all));
+        found.push(fine(&all));
     }
     if recording.lost() > 0 {
         found.push(Finding {
@@ -89,10 +93,19 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges, tallies: &[Tally]) -> V
     found
 }
 
-/// What was moved in all, and what there was room for.
+/// What was moved in all, in pages, for how much use, and what there was room for.
 struct Moved {
     pages: u64,
+    /// Uses by launches, in device memory.
+    used: u64,
+    /// Uses in place.
+    in_place_used: u64,
+    /// Pages that anything happened to.
+    size: u64,
+    /// Bytes of device memory.
     budget: u64,
+    /// Of those, what was never used.
+    room: u64,
     /// Whether launches may use what is with the host.
     in_place: bool,
     /// Nanoseconds from the first event to the last.
@@ -105,6 +118,12 @@ impl Moved {
         pages as f64 >= SHARE * self.pages as f64 && bytes(pages) >= BYTES
     }
 
+    /// Whether launches use a page of this group far more often than others.
+    fn is_hot(&self, group: &Group<'_>) -> bool {
+        let uses = (group.tally.used + group.tally.in_place) as f64 / group.pages.max(1) as f64;
+        uses > HOT * (self.used + self.in_place_used) as f64 / self.size.max(1) as f64
+    }
+
     fn share(&self, pages: u64) -> String {
         percent(pages as f64 / self.pages.max(1) as f64)
     }
@@ -114,33 +133,8 @@ fn bytes(pages: u64) -> u64 {
     pages * PAGE as u64
 }
 
-/// Ranges of one name, which the program thinks of as one.
-struct Group<'r> {
-    /// The first.
-    range: usize,
-    shown: &'r Shown,
-    pages: u64,
-    tally: Tally,
-}
-
-fn groups<'r>(ranges: &'r Ranges, tallies: &[Tally]) -> Vec<Group<'r>> {
-    let mut groups: Vec<Group<'r>> = vec![];
-    for (range, (shown, tally)) in ranges.all().iter().zip(tallies).enumerate() {
-        let same = |group: &&mut Group<'r>| shown.kind == Naming::Given && group.shown.name == shown.name;
-        let pages = shown.pages.len() as u64;
-        match groups.iter_mut().find(same) {
-            Some(group) => {
-                group.pages += pages;
-                group.tally.add(tally);
-            }
-            None => groups.push(Group { range, shown, pages, tally: tally.clone() }),
-        }
-    }
-    groups
-}
-
 fn judge(group: &Group<'_>, all: &Moved) -> Vec<Finding> {
-    let Group { range, shown, pages, tally } = group;
+    let Group { range, shown, pages, tally, .. } = group;
     let name = match shown.kind {
         Naming::Given => format!("'{}'", shown.name),
         Naming::Address => format!("the memory at {}", shown.name),
@@ -177,6 +171,10 @@ fn judge(group: &Group<'_>, all: &Moved) -> Vec<Finding> {
             amount(all.budget)
         );
         let advice = match all.in_place {
+            _ if all.is_hot(group) => format!(
+                "prefer_location(Device) on {name}, or access_hint(hot): launches use it more often than the rest, so others should leave first. Or a \
+                 larger device budget."
+            ),
             true => format!(
                 "prefer_location(Host) on {name}, or access_hint(cold): launches then use it where it is, and what else they use stays on the \
                  device. Or a larger device budget."
@@ -208,7 +206,8 @@ fn judge(group: &Group<'_>, all: &Moved) -> Vec<Finding> {
         tell(Kind::Unread, tally.unread, text, format!("Prefetch less of {name}, or closer to its use."));
     }
     // Where the program has said what it thinks of that, it knows.
-    if all.budget > 0 && bytes(tally.in_place_often) >= BYTES && !tally.advised {
+    let fits = all.room >= bytes(tally.in_place_often);
+    if fits && bytes(tally.in_place_often) >= BYTES && !tally.advised {
         let text = format!(
             "{whole} ({size}) stayed with the host, and launches used its pages there up to {} times, {} in all.",
             grouped(tally.in_place_most),
@@ -241,17 +240,15 @@ fn capitalised(name: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
-fn fine(recording: &Recording, tallies: &[Tally], all: &Moved) -> Finding {
-    let uses: u64 = recording.launches.iter().flat_map(|launch| &launch.uses).map(|used| used.pages.len() as u64).sum();
-    let in_place: u64 = tallies.iter().map(|tally| tally.in_place).sum();
+fn fine(all: &Moved) -> Finding {
     let text = match (all.budget, all.pages) {
         (0, _) => "Nothing was moved: the device works on the heap's own memory.".into(),
-        (_, 0) if uses == 0 => "Nothing was launched on the heap's memory.".into(),
+        (_, 0) if all.used + all.in_place_used == 0 => "Nothing was launched on the heap's memory.".into(),
         (_, 0) => "Nothing was moved: launches used all of it where it is.".into(),
         _ => format!(
             "Everything is where it should be: for each byte that was moved, launches used {:.1} on the device and {:.1} in place.",
-            (uses - in_place.min(uses)) as f64 / all.pages as f64,
-            in_place as f64 / all.pages as f64
+            all.used as f64 / all.pages as f64,
+            all.in_place_used as f64 / all.pages as f64
         ),
     };
     Finding { kind: Kind::Fine, text, advice: String::new(), range: None, bytes: 0 }
