@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub written_back: u64,
     /// Came back to the device after the CPU had fetched it home, each time but the first.
     pub bounced: u64,
+    /// Had been copied home for that.
+    pub bounced_home: u64,
     /// Uses in device memory, by launches.
     pub used: u64,
     /// Uses in place, by launches.
@@ -55,6 +57,7 @@ impl Tally {
             (&mut self.refetched, other.refetched),
             (&mut self.written_back, other.written_back),
             (&mut self.bounced, other.bounced),
+            (&mut self.bounced_home, other.bounced_home),
             (&mut self.used, other.used),
             (&mut self.in_place, other.in_place),
             (&mut self.in_place_often, other.in_place_often),
@@ -97,7 +100,9 @@ enum Left {
         copied: bool,
     },
     /// The CPU touched it, or was about to.
-    Fetched,
+    Fetched {
+        copied: bool,
+    },
     Otherwise,
 }
 
@@ -155,9 +160,11 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
                     tally.refetched += 1;
                     tally.written_back += u64::from(copied);
                 }
-                Some(Left::Fetched) => {
+                Some(Left::Fetched { copied }) => {
                     past.rounds += 1;
-                    tally.bounced += u64::from(past.rounds > 1);
+                    let again = past.rounds > 1;
+                    tally.bounced += u64::from(again);
+                    tally.bounced_home += u64::from(again && copied);
                 }
                 Some(Left::Otherwise) | None => {}
             }
@@ -176,15 +183,15 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
             }
             past.left_by = Some(match cause {
                 Cause::Eviction => Left::Evicted { copied: past.copied },
-                Cause::Fault | Cause::FetchAhead => Left::Fetched,
+                Cause::Fault | Cause::FetchAhead => Left::Fetched { copied: past.copied },
                 _ => Left::Otherwise,
             });
             (past.came_by, past.copied) = (None, false);
         }
         // What the CPU has had in its hands was not evicted in vain.
         Happens::Touched { .. } => {
-            if matches!(past.left_by, Some(Left::Evicted { .. })) {
-                past.left_by = Some(Left::Fetched);
+            if let Some(Left::Evicted { copied }) = past.left_by {
+                past.left_by = Some(Left::Fetched { copied });
             }
         }
         Happens::Freed => *past = Past { in_place: past.in_place, ..Past::default() },

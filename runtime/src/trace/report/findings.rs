@@ -145,14 +145,14 @@ fn judge(group: &Group<'_>, all: &Moved) -> Vec<Finding> {
     let mut tell = |kind, pages, text: String, advice: String| {
         found.push(Finding { kind, text, advice, range: Some(*range), bytes: bytes(pages) });
     };
-    let round_trips = 2 * tally.bounced;
+    let round_trips = tally.bounced + tally.bounced_home;
     if all.matters(round_trips) {
         let text = format!(
             "{} of the bytes moved went to and fro: {name} ({size}) went to the device and came back for the CPU again and again, {} in all.",
             all.share(round_trips),
             amount(bytes(round_trips))
         );
-        let allowed = if all.in_place { "" } else { "in place allowed, and " };
+        let allowed = if all.in_place { "" } else { "In place allowed, and " };
         let advice = format!(
             "{allowed}prefer_location(Host) on {name}: launches then use it where it is, and nothing is copied."
         );
@@ -192,7 +192,7 @@ fn judge(group: &Group<'_>, all: &Moved) -> Vec<Finding> {
         let advice = match all.in_place {
             true => format!("prefer_location(Host) on {name}: using it where it is, once, costs less than copying it."),
             false => format!(
-                "in place allowed, and prefer_location(Host) on {name}: using it where it is, once, costs less than copying it."
+                "In place allowed, and prefer_location(Host) on {name}: using it where it is, once, costs less than copying it."
             ),
         };
         tell(Kind::UsedOnce, tally.used_once, text, advice);
