@@ -56,6 +56,11 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
+    /// Opens it, with the policy that the environment says.
+    pub fn open(&self) -> vksvm::Result<Svm> {
+        self.builder(None).open()
+    }
+
     /// What is to be opened, with a policy where one is given.
     pub fn builder(&self, policy: Option<vksvm::Policy>) -> SvmBuilder {
         let mut builder = Svm::builder();

@@ -29,7 +29,7 @@ pub fn list() {
 
 /// Prints what the heap found and decided.
 pub fn info(options: &InfoOptions) -> Result<()> {
-    let svm = options.open.builder(None).open()?;
+    let svm = options.open.open()?;
     let c = svm.capabilities();
     if options.json {
         println!("{}", serde_json::to_string(c)?);

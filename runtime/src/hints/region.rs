@@ -14,6 +14,12 @@ impl Region {
     }
 }
 
+impl From<Span> for Region {
+    fn from(span: Span) -> Self {
+        Region(span)
+    }
+}
+
 impl<T> From<*const [T]> for Region {
     /// The elements of a slice that need not be borrowed, for memory that is lent.
     fn from(slice: *const [T]) -> Self {

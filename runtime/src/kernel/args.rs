@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use super::scope::Uses;
-use crate::addr::Span;
+use crate::{addr::Span, hints::AccessHint};
 use smallvec::SmallVec;
 use std::{fmt, marker::PhantomData};
 
@@ -131,6 +131,8 @@ pub(crate) struct Used<'a> {
     pub field: &'static str,
     /// Index in `KernelArgs::layout()`; `None` for what a `Reach` covers.
     pub argument: Option<usize>,
+    /// How the launch is expected to use them.
+    pub hint: Option<AccessHint>,
 }
 
 /// What a kernel reaches through pointers that are stored in memory. Its presence makes the launch `unsafe`, since
@@ -139,7 +141,16 @@ pub(crate) struct Used<'a> {
 /// It has no member in the shader's argument block.
 #[derive(Default)]
 pub struct Reach<'a> {
-    parts: SmallVec<[(&'a Uses<'a>, Span, bool); 4]>,
+    parts: SmallVec<[Reached<'a>; 4]>,
+}
+
+/// A part of what is reached.
+#[derive(Clone, Copy)]
+pub(crate) struct Reached<'a> {
+    pub uses: &'a Uses<'a>,
+    pub span: Span,
+    pub write: bool,
+    pub hint: Option<AccessHint>,
 }
 
 impl<'a> Reach<'a> {
@@ -150,23 +161,39 @@ impl<'a> Reach<'a> {
 
     /// The kernel may read the elements of `slice` through pointers.
     pub fn read<T>(mut self, slice: In<'a, T>) -> Self {
-        self.parts.push((slice.uses(), slice.span(), false));
+        self.parts.push(Reached { uses: slice.uses(), span: slice.span(), write: false, hint: None });
         self
     }
 
     /// The kernel may read and write the elements of `slice` through pointers.
     pub fn update<T>(mut self, slice: InOut<'a, T>) -> Self {
-        self.parts.push((slice.uses(), slice.span(), true));
+        self.parts.push(Reached { uses: slice.uses(), span: slice.span(), write: true, hint: None });
         self
     }
 
-    pub(crate) fn parts(&self) -> &[(&'a Uses<'a>, Span, bool)] {
+    /// How the launch will use the slice that was named last: as [`Svm::access_hint`](crate::Svm::access_hint), given with the launch. A
+    /// kernel that follows pointers into a large slice mostly uses little of it: cold parts are used in place, where that can be.
+    ///
+    /// ```no_run
+    /// # use vksvm::{*, hints::AccessHint};
+    /// # fn f<'a>(nodes: In<'a, u32>, edges: In<'a, u32>) -> Reach<'a> {
+    /// Reach::new().read(nodes).expecting(AccessHint::hot()).read(edges).expecting(AccessHint::cold())
+    /// # }
+    /// ```
+    pub fn expecting(mut self, hint: AccessHint) -> Self {
+        if let Some(last) = self.parts.last_mut() {
+            last.hint = Some(hint);
+        }
+        self
+    }
+
+    pub(crate) fn parts(&self) -> &[Reached<'a>] {
         &self.parts
     }
 }
 
 impl fmt::Debug for Reach<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.parts.iter().map(|(_, span, write)| (span, write))).finish()
+        f.debug_list().entries(self.parts.iter().map(|part| (part.span, part.write))).finish()
     }
 }

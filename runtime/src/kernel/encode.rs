@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::{
-    args::{Access, In, InOut, Out, Reach, Used},
+    args::{Access, In, InOut, Out, Reach, Reached, Used},
     layout::TypeLayout,
     length::Length,
     types::GpuStruct,
@@ -242,7 +242,7 @@ macro_rules! slice_field {
             fn put(&self, field: &'static str, encoder: &mut Encoder<'a>) {
                 let argument = Some(encoder.arguments);
                 let write = Access::$name.writes();
-                encoder.slice(Used { uses: self.uses(), span: self.span(), write, field, argument });
+                encoder.slice(Used { uses: self.uses(), span: self.span(), write, field, argument, hint: None });
             }
             fn describe(name: &'static str, block: &mut Block) {
                 block.member(name, 8, 8, ArgKind::Slice { access: Access::$name, element: T::LAYOUT });
@@ -255,8 +255,8 @@ slice_field!(In, Out, InOut);
 impl sealed::Sealed for Reach<'_> {}
 impl<'a> Field<'a> for Reach<'a> {
     fn put(&self, field: &'static str, encoder: &mut Encoder<'a>) {
-        for &(uses, span, write) in self.parts() {
-            encoder.uses.push(Used { uses, span, write, field, argument: None });
+        for &Reached { uses, span, write, hint } in self.parts() {
+            encoder.uses.push(Used { uses, span, write, field, argument: None, hint });
         }
     }
     fn describe(_: &'static str, _: &mut Block) {}

@@ -22,6 +22,7 @@ use crate::{
         plan::{Dispatch, Use},
     },
     heap::registry,
+    hints::Region,
     os::threads,
     trace::Entry,
 };
@@ -133,6 +134,11 @@ impl<A: KernelArgs> Kernel<A> {
             }
         }
         let after = || uses.iter().map(|used| used.uses.conflict(used.write)).max().unwrap_or(0);
+        for (span, hint) in
+            uses.iter().filter_map(|used| Some((used.span, used.hint?))).filter(|(span, _)| !span.is_empty())
+        {
+            self.svm.access_hint(Region::from(span), hint)?;
+        }
         let residency = &self.svm.0.residency;
         let mut ready = Some(residency.ready(&dispatch.uses, code.number)?);
         // Before the submission, which the device may begin at once.

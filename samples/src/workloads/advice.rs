@@ -1,7 +1,10 @@
 //! How much a run tells the heap about what its launches are going to use.
 
 use clap::ValueEnum;
-use vksvm::Policy;
+use vksvm::{
+    Policy, Result, Svm,
+    hints::{Location, Region},
+};
 
 /// What the heap goes by when it decides which page is where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -23,5 +26,44 @@ impl Advice {
             Advice::Auto => None,
             Advice::Best => Some(Policy::Auto),
         }
+    }
+}
+
+/// Of parts that a program goes through in turn, again and again, tells the heap to keep the first with the device: as many
+/// as there is room for beside `others`, bytes that every launch uses, and two parts in passing. Whatever keeps all parts
+/// alike has none of them left when its turn comes again, if there are more than there is room for.
+///
+/// # Errors
+/// As [`Svm::prefer_location`].
+pub fn keep_first<const N: usize>(svm: &Svm, parts: impl IntoIterator<Item = [Piece; N]>, others: usize) -> Result<()> {
+    let mut room = svm.capabilities().device_budget_bytes as usize;
+    room = room.saturating_sub(others);
+    let parts: Vec<_> = parts.into_iter().collect();
+    let bytes = |part: &[Piece; N]| part.iter().map(|piece| piece.bytes).sum::<usize>();
+    let passing = parts.iter().map(bytes).max().unwrap_or_default() * PASSING;
+    for part in &parts {
+        if bytes(part) + passing > room {
+            break;
+        }
+        room -= bytes(part);
+        for piece in part {
+            svm.prefer_location(piece.region, Location::Device)?;
+        }
+    }
+    Ok(())
+}
+
+/// Parts that are on their way through while others stay: one in use, and one that comes in.
+const PASSING: usize = 2;
+
+/// Memory that a part is made of.
+pub struct Piece {
+    region: Region,
+    bytes: usize,
+}
+
+impl<T> From<&[T]> for Piece {
+    fn from(slice: &[T]) -> Self {
+        Piece { region: slice.into(), bytes: size_of_val(slice) }
     }
 }

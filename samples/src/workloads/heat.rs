@@ -16,7 +16,7 @@ use crate::kernels;
 use anyhow::Result;
 use fastrand::Rng;
 use std::f64::consts::TAU;
-use vksvm::{Grid, In, Kernel, KernelArgs, Out, Svm};
+use vksvm::{Grid, In, Kernel, KernelArgs, Out};
 
 pub const WORKLOAD: Workload = Workload {
     name: "heat",
@@ -62,7 +62,7 @@ fn run(job: &Job) -> Result<Outcome> {
 
     job.step("heating on the device");
     let mut meter = Meter::start();
-    let plate = conduct(job.svm, &kernel, plate, side, &mut meter)?;
+    let plate = conduct(job, &kernel, plate, side, &mut meter)?;
     let measured = meter.stop()?;
 
     job.step("writing the picture");
@@ -83,20 +83,21 @@ fn run(job: &Job) -> Result<Outcome> {
 
 /// [`STEPS`] steps, each a launch for every strip; returns the plate after them.
 fn conduct(
-    svm: &Svm,
+    job: &Job,
     kernel: &Kernel<Strip<'static>>,
     plate: Blocks<f32>,
     side: usize,
     meter: &mut Meter,
 ) -> Result<Blocks<f32>> {
+    let svm = job.svm;
     let (mut now, mut next) = (plate, Blocks::<f32>::zeroed(svm, side * side)?);
     [(&now, "plate"), (&next, "next plate")].into_iter().for_each(|(plate, name)| svm.name(&plate[..], name));
     let strip = part_of(side, side * size_of::<f32>());
     for _ in 0..STEPS {
-        svm.scope(|s| {
-            for (i, to) in next.chunks_mut(strip * side).enumerate() {
-                let (first, rows) = (i * strip, to.len() / side);
-                let (above, below) = (usize::from(first > 0), usize::from(first + rows < side));
+        for (i, to) in next.chunks_mut(strip * side).enumerate() {
+            let (first, rows) = (i * strip, to.len() / side);
+            let (above, below) = (usize::from(first > 0), usize::from(first + rows < side));
+            svm.scope(|s| {
                 let args = Strip {
                     from: s.read(&now[(first - above) * side..(first + rows + below) * side]),
                     to: s.write(to),
@@ -108,9 +109,14 @@ fn conduct(
                 };
                 let groups = [side.div_ceil(64) as u32, rows.div_ceil(4).min(MOST_GROUPS) as u32, 1];
                 meter.add(kernel.launch(Grid::groups(groups), args)?);
+                Ok(())
+            })?;
+            if let Some(svm) = job.hints() {
+                // The next launch needs this strip's last row; of what lies before, nobody needs what it was before the step.
+                let last = if below == 1 { first } else { side };
+                svm.discard(&mut now[first.saturating_sub(strip) * side..last * side])?;
             }
-            Ok(())
-        })?;
+        }
         std::mem::swap(&mut now, &mut next);
     }
     Ok(now)

@@ -10,7 +10,9 @@
 mod reference;
 
 use super::{
-    Job, Meter, Outcome, Workload, grouped,
+    Job, Meter, Outcome, Workload,
+    advice::keep_first,
+    grouped,
     parts::part_of,
     points::{Points, Rows},
     row_of_groups,
@@ -19,7 +21,7 @@ use crate::kernels;
 use anyhow::{Context, Result, bail};
 use fastrand::Rng;
 use std::{collections::HashMap, path::Path};
-use vksvm::{In, Kernel, KernelArgs, Out, Svm, SvmVec};
+use vksvm::{In, Kernel, KernelArgs, Out, SvmVec};
 
 pub const WORKLOAD: Workload = Workload {
     name: "kmeans",
@@ -91,7 +93,7 @@ fn run(job: &Job) -> Result<Outcome> {
 
     job.step("clustering on the device");
     let mut meter = Meter::start();
-    let (labels, steps) = cluster(job.svm, &kernel, &points, centres, &mut meter)?;
+    let (labels, steps) = cluster(job, &kernel, &points, centres, &mut meter)?;
     let measured = meter.stop()?;
 
     job.step("checking");
@@ -131,13 +133,13 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
 
 /// [`STEPS`] steps; returns the labels that the last gave, and what each began with and came to.
 fn cluster(
-    svm: &Svm,
+    job: &Job,
     kernel: &Kernel<Assign<'static>>,
     points: &Points,
     centres: Vec<f32>,
     meter: &mut Meter,
 ) -> Result<(SvmVec<u32>, Vec<Step>)> {
-    let (dims, count) = (points.dims, points.rows.len());
+    let (svm, dims, count) = (job.svm, points.dims, points.rows.len());
     let each = part_of(count, dims * size_of::<f32>());
     let sums = CENTRES * (dims + 1) + 1;
     let mut centre = svm.try_vec(centres)?;
@@ -148,7 +150,16 @@ fn cluster(
     svm.name(&labels, "labels");
     svm.name(&partial, "partial sums");
     let mut steps: Vec<Step> = vec![];
+    if let Some(svm) = job.hints() {
+        let results = size_of_val(&labels[..]) + size_of_val(&partial[..]);
+        keep_first(svm, points.numbers.chunks(each * dims).map(|part| [part.into()]), results)?;
+    }
     for step in 0..STEPS {
+        if let Some(svm) = job.hints() {
+            // The step writes all of them.
+            svm.discard(&mut labels[..])?;
+            svm.discard(&mut partial[..])?;
+        }
         svm.scope(|s| {
             let centre = s.read(&centre);
             let parts = points.numbers.chunks(each * dims).zip(labels.chunks_mut(each));
@@ -163,7 +174,7 @@ fn cluster(
                     dims: dims as u32,
                     groups: groups as u32,
                 };
-                meter.add(kernel.launch(row_of_groups(groups, 1), args)?);
+                meter.add_and_wait(kernel.launch(row_of_groups(groups, 1), args)?)?;
             }
             Ok(())
         })?;

@@ -132,6 +132,11 @@ impl Job<'_> {
         (self.step)(what)
     }
 
+    /// The heap to tell what is known about the data, if any of that is to be told.
+    fn hints(&self) -> Option<&Svm> {
+        (self.advice == Advice::Best).then_some(self.svm)
+    }
+
     /// The size as a shader counts. `at_most` is what the workload's arithmetic holds.
     fn size_up_to(&self, at_most: u64) -> Result<usize> {
         match self.size {
@@ -223,6 +228,14 @@ impl Meter {
 
     fn add(&mut self, launch: Launch) {
         self.launches.push(launch);
+    }
+
+    /// Adds a launch and waits for it. For passes over more data than the device has memory for: launches in flight hold
+    /// their pages, and several at a time would drive out what the next pass could have found there.
+    fn add_and_wait(&mut self, launch: Launch) -> vksvm::Result<()> {
+        launch.wait()?;
+        self.add(launch);
+        Ok(())
     }
 
     /// Call it after the scope, when the results are there.

@@ -8,6 +8,7 @@
 
 use super::{
     Job, Meter, Outcome, Workload,
+    advice::keep_first,
     check::{UNIT, close},
     graph::{EDGE_FACTOR, Graph},
     grouped,
@@ -21,7 +22,10 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
 };
-use vksvm::{In, Kernel, KernelArgs, Out, Svm, SvmVec};
+use vksvm::{
+    In, Kernel, KernelArgs, Out, Svm, SvmVec,
+    hints::{AccessHint, Region},
+};
 
 pub const WORKLOAD: Workload = Workload {
     name: "pagerank",
@@ -85,7 +89,7 @@ fn run(job: &Job) -> Result<Outcome> {
 
     job.step("ranking on the device");
     let mut meter = Meter::start();
-    let ranks = rank(job.svm, &kernel, &parts, &degrees, &mut meter)?;
+    let ranks = rank(job, &kernel, &parts, &degrees, &mut meter)?;
     let measured = meter.stop()?;
 
     job.step("checking");
@@ -178,13 +182,13 @@ fn cut(starts: &[usize], room: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// Each node's rank after [`STEPS`] steps from equal ranks.
 fn rank(
-    svm: &Svm,
+    job: &Job,
     kernel: &Kernel<Step<'static>>,
     parts: &[Part],
     degrees: &[u32],
     meter: &mut Meter,
 ) -> Result<Vec<f32>> {
-    let n = degrees.len();
+    let (svm, n) = (job.svm, degrees.len());
     let (mut now, mut next) = (Blocks::<f32>::zeroed(svm, n)?, Blocks::<f32>::zeroed(svm, n)?);
     let mut degree = Blocks::<u32>::zeroed(svm, n)?;
     degree.copy_from_slice(degrees);
@@ -195,8 +199,19 @@ fn rank(
     svm.name(&degree[..], "degrees");
     let mut loose = svm.try_zeroed::<f32>(parts.len() * GROUPS)?;
     let mut spread = degrees.iter().filter(|&&leaving| leaving == 0).count() as f64 / n as f64;
+    if let Some(svm) = job.hints() {
+        let vectors = size_of_val(&now[..]) * 3;
+        keep_first(svm, parts.iter().map(|part| [part.row[..].into(), part.source[..].into()]), vectors)?;
+        for vector in [Region::from(&now[..]), Region::from(&next[..]), Region::from(&degree[..])] {
+            svm.access_hint(vector, AccessHint::hot())?;
+        }
+    }
     for _ in 0..STEPS {
         let base = base(spread, n) as f32;
+        if let Some(svm) = job.hints() {
+            // The step writes all of it.
+            svm.discard(&mut next[..])?;
+        }
         svm.scope(|s| {
             let share = s.read(&now);
             let mut rest = &mut next[..];
@@ -218,7 +233,7 @@ fn rank(
                     base,
                     damping: DAMPING,
                 };
-                meter.add(kernel.launch(row_of_groups(groups, 1), args)?);
+                meter.add_and_wait(kernel.launch(row_of_groups(groups, 1), args)?)?;
             }
             Ok(())
         })?;

@@ -9,6 +9,7 @@
 
 use super::{
     Job, Meter, Outcome, Workload,
+    advice::keep_first,
     check::{UNIT, close},
     grouped,
     parts::{Blocks, part_of},
@@ -17,7 +18,7 @@ use super::{
 use crate::kernels;
 use anyhow::Result;
 use fastrand::Rng;
-use vksvm::{In, Kernel, KernelArgs, Out, Svm, SvmVec};
+use vksvm::{In, Kernel, KernelArgs, Out, Svm, SvmVec, hints::AccessHint};
 
 pub const WORKLOAD: Workload = Workload {
     name: "spmv",
@@ -82,7 +83,7 @@ fn run(job: &Job) -> Result<Outcome> {
 
     job.step("multiplying on the device");
     let mut meter = Meter::start();
-    let (x, growth) = iterate(job.svm, &kernel, &parts, n, &mut meter)?;
+    let (x, growth) = iterate(job, &kernel, &parts, n, &mut meter)?;
     let measured = meter.stop()?;
 
     job.step("checking");
@@ -179,18 +180,29 @@ impl Diagonals {
 /// Multiplies [`STEPS`] times, beginning with ones, each time with a vector that is scaled to a mean of 1. Returns the last
 /// product and its mean, which is how much the last step made the vector grow: in the end the largest eigenvalue.
 fn iterate(
-    svm: &Svm,
+    job: &Job,
     kernel: &Kernel<Rows<'static>>,
     parts: &[Part],
     n: usize,
     meter: &mut Meter,
 ) -> Result<(Blocks<f32>, f64)> {
+    let svm = job.svm;
     let (mut x, mut y) = (Blocks::<f32>::zeroed(svm, n)?, Blocks::<f32>::zeroed(svm, n)?);
     [(&x, "x"), (&y, "y")].into_iter().for_each(|(vector, name)| svm.name(&vector[..], name));
     x.fill(1.0);
     let mut partial = svm.try_zeroed::<f32>(parts.len() * GROUPS)?;
     let mut growth = 1.0;
+    if let Some(svm) = job.hints() {
+        let pieces = |part: &Part| [part.row[..].into(), part.col[..].into(), part.val[..].into()];
+        keep_first(svm, parts.iter().map(pieces), size_of_val(&x[..]) * 2)?;
+        svm.access_hint(&x[..], AccessHint::hot())?;
+        svm.access_hint(&y[..], AccessHint::hot())?;
+    }
     for _ in 0..STEPS {
+        if let Some(svm) = job.hints() {
+            // The step writes all of it.
+            svm.discard(&mut y[..])?;
+        }
         svm.scope(|s| {
             let whole = s.read(&x);
             let mut rest = &mut y[..];
@@ -212,7 +224,7 @@ fn iterate(
                     groups: groups as u32,
                     scale: (1.0 / growth) as f32,
                 };
-                meter.add(kernel.launch(row_of_groups(groups, 1), args)?);
+                meter.add_and_wait(kernel.launch(row_of_groups(groups, 1), args)?)?;
             }
             Ok(())
         })?;

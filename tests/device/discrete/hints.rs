@@ -1,7 +1,12 @@
 //! Hints: what they change, what can be asked, and that they never change what anybody reads.
+//!
+//! # Safety
+//! A kernel that follows pointers is launched with pointers to what it was lent.
+#![allow(unsafe_code)]
 
 use super::{
     Mode,
+    kernels::{Job, Jobs, mixed},
     rig::{BUDGET, HEAP, Rig, WORDS, in_discrete_modes, in_modes, pattern},
 };
 use crate::{
@@ -11,7 +16,7 @@ use crate::{
 use fastrand::Rng;
 use libtest_mimic::Trial;
 use vksvm::{
-    BLOCK, PAGE, Policy, SvmVec,
+    BLOCK, Grid, PAGE, Policy, Ptr, Reach, SvmVec,
     hints::{AccessHint, Hints, Location, Region, Temperature},
 };
 
@@ -30,6 +35,7 @@ pub fn tests() -> Vec<Trial> {
         prefetched_too_much,
         pinned_to_the_device,
         bouncing_pages_stay,
+        reached_as_expected,
         the_least_recently_used_goes,
     ];
     both.into_iter().chain(discrete).collect()
@@ -351,6 +357,36 @@ fn bouncing_pages_stay(mode: &'static Mode) -> Result<(), Ignored> {
         assert!(moved >= 2000, "{}: moved {moved} times, and it must be", mode.name);
     }
     rig.program_sees(&v, &model, "at the end");
+    Ok(())
+}
+
+/// What a launch says of the parts that it reaches decides where it finds them.
+fn reached_as_expected(mode: &'static Mode) -> Result<(), Ignored> {
+    let rig = rig(mode)?;
+    let from: SvmVec<u32> = rig.svm.vec(pattern(3, N));
+    let mut to = rig.svm.zeroed::<u32>(N);
+    let (words, seed) = (N as u32, 5);
+    let job = Job { from: Ptr::to(&from[0]), to: Ptr::to(&to[0]), words, seed };
+    let jobs = rig.svm.vec([job]);
+    rig.svm
+        .scope(|s| {
+            let reach = Reach::new()
+                .read(s.read(&from))
+                .expecting(AccessHint::cold())
+                .update(s.update(&mut to))
+                .expecting(AccessHint::hot());
+            let args = Jobs { jobs: s.read(&jobs), n: 1, reach };
+            // SAFETY: the job's pointers lead to the two slices that are reached, `words` elements each, as declared.
+            unsafe { rig.kernels.jobs.launch_reaching(Grid::groups([1, 1, 1]), args) }.map(drop)
+        })
+        .unwrap_or_else(|error| panic!("{}: {error}", mode.name));
+    let [cold, hot] = [rig.svm.residency(&from), rig.svm.residency(&to)].map(|asked| asked.expect("it is allocated"));
+    assert_eq!(hot.device, BYTES, "{}: {hot:?}", mode.name);
+    assert_eq!(cold.both, if mode.in_place { 0 } else { BYTES }, "{}: {cold:?}", mode.name);
+    assert!(rig.svm.snapshot(&from).expect("it is allocated").iter().all(|page| page.temperature == Temperature::Cold));
+    for (i, word) in to.iter().enumerate() {
+        assert_eq!(*word, mixed(0, from[i], i as u32 + seed), "{}: word {i}", mode.name);
+    }
     Ok(())
 }
 
