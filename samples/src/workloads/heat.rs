@@ -91,6 +91,7 @@ fn conduct(
 ) -> Result<Blocks<f32>> {
     let svm = job.svm;
     let (mut now, mut next) = (plate, Blocks::<f32>::zeroed(svm, side * side)?);
+    [(&now, "plate"), (&next, "next plate")].into_iter().for_each(|(plate, name)| svm.name(&plate[..], name));
     let strip = part_of(side, side * size_of::<f32>());
     for _ in 0..STEPS {
         for (i, to) in next.chunks_mut(strip * side).enumerate() {
