@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     })?;
 
     for (digit, &sum) in sums.iter().enumerate() {
-        assert_eq!(sum, (0..10_000).filter(|v| v % 10 == digit as u32).sum());
+        assert_eq!(sum, (0..10_000).filter(|v| v % 10 == digit as u32).sum::<u32>());
     }
     println!("sums by last digit: {:?}", &sums[..]);
     Ok(())
