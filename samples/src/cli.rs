@@ -142,6 +142,9 @@ pub struct RunOptions {
     /// Writes a page that shows where memory was, what was moved why, and what that means
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Writes what the program asked of its pages, for `svm-samples lab`
+    #[arg(long, value_name = "FILE")]
+    pub accesses: Option<PathBuf>,
     /// Where pictures go
     #[arg(long, value_name = "DIR", default_value = "target/svm-samples")]
     pub out: PathBuf,

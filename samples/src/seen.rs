@@ -1,30 +1,35 @@
 //! The trace and the report of a run.
 
 use crate::cli::RunOptions;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use vksvm::{Output, Svm, SvmBuilder};
 
 /// Where they go, if they are wanted.
 pub struct Seen {
     trace: Option<Output>,
     report: Option<Output>,
+    accesses: Option<Output>,
 }
 
 impl Seen {
     /// Opens the files: before the run, since one that cannot be written is better found then.
     pub fn create(options: &RunOptions) -> Result<Self> {
         let open = |path: &Option<std::path::PathBuf>| path.as_ref().map(Output::create).transpose();
-        Ok(Seen { trace: open(&options.trace)?, report: open(&options.report)? })
+        Ok(Seen { trace: open(&options.trace)?, report: open(&options.report)?, accesses: open(&options.accesses)? })
     }
 
     /// Has what happens logged if anybody wants to see it. Else that is left to the environment.
     pub fn trace(&self, builder: SvmBuilder) -> SvmBuilder {
-        if self.trace.is_some() || self.report.is_some() { builder.trace(true) } else { builder }
+        if self.is_wanted() { builder.trace(true) } else { builder }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.trace.is_some() || self.report.is_some() || self.accesses.is_some()
     }
 
     /// Writes them.
     pub fn write(self, svm: &Svm, title: String) -> Result<()> {
-        if self.trace.is_none() && self.report.is_none() {
+        if !self.is_wanted() {
             return Ok(());
         }
         let Some(recording) = svm.recording() else { return Ok(()) };
@@ -37,6 +42,11 @@ impl Seen {
         }
         if let Some(report) = self.report {
             report.report(&recording)?;
+        }
+        if let Some(accesses) = self.accesses
+            && !accesses.accesses(&recording)?
+        {
+            bail!("--accesses is of no use in unified placement, where no page moves; run with --placement discrete");
         }
         Ok(())
     }
@@ -55,7 +65,7 @@ mod tests {
 
     #[test]
     fn files_that_cannot_be_written_are_named_before_anything_runs() {
-        for option in ["--trace", "--report"] {
+        for option in ["--trace", "--report", "--accesses"] {
             let error =
                 seen(&format!("svm-samples run saxpy {option} /nowhere/at/all")).err().map(|error| error.to_string());
             assert!(error.as_ref().is_some_and(|error| error.contains("/nowhere/at/all: No such file")), "{error:?}");

@@ -66,6 +66,7 @@ impl Svm {
             stats: self.stats(),
             heap: inner.span(),
             clock: inner.clocks.read(),
+            costs: inner.residency.costs(),
             threads,
         };
         inner.trace.recording(about)

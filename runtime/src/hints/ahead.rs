@@ -6,6 +6,7 @@ use crate::{
     addr::PAGE,
     error::Result,
     residency::{Asked, Residency},
+    trace::Hint,
 };
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ impl Svm {
     /// `EmptyHint`, `HintOutside`. What goes wrong later is [`Prefetch::wait`]'s to tell.
     pub fn prefetch(&self, region: impl Into<Region>, to: Location) -> Result<Prefetch> {
         let pages = self.pages_of(region.into(), "prefetch")?;
-        self.0.trace.hinted(to.says(["prefetch to the host", "prefetch to the device"]), &pages);
+        self.0.trace.hinted(Hint::Prefetch(to.side()), &pages);
         let asked = match &self.0.residency {
             Residency::Unified(_) => None,
             Residency::Discrete(discrete) => Some(discrete.prefetch(pages.clone(), to.side())),

@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Result},
     heap::registry,
     residency::Residency,
+    trace::Hint,
 };
 use std::ops::Range;
 use vksvm_pages::Advised as Said;
@@ -146,7 +147,11 @@ impl Svm {
     /// system's and Vulkan's.
     pub fn pin(&self, region: impl Into<Region>, at: Location) -> Result<Advised> {
         let pages = self.pages_of(region.into(), "pin")?;
-        self.0.trace.hinted(at.says(["pin to the host", "pin to the device"]), &pages);
+        let said = match at {
+            Location::Host => Said::PinnedHost,
+            Location::Device => Said::PinnedDevice,
+        };
+        self.0.trace.hinted(Hint::Said(said, true), &pages);
         match &self.0.residency {
             Residency::Unified(_) => Ok(Advised::of(&pages, 0)),
             Residency::Discrete(discrete) => discrete.pin(pages.clone(), at.side()).map(|n| Advised::of(&pages, n)),
@@ -173,7 +178,7 @@ impl Svm {
 
     pub(crate) fn discard_region(&self, region: Region) -> Result<Discarded> {
         let whole = self.pages_of(region, "discard")?;
-        self.0.trace.hinted("discard", &whole);
+        self.0.trace.hinted(Hint::Discard, &whole);
         let Span { start, end } = region.0;
         let base = self.0.span().start;
         let first = (start - base).next_multiple_of(PAGE as u64) as usize / PAGE;
@@ -187,6 +192,8 @@ impl Svm {
 
     fn expect(&self, region: Region, hint: AccessHint) -> Result<()> {
         let pages = self.pages_of(region, "access_hint")?;
+        let (reads, writes) = hint.each_byte();
+        self.0.trace.hinted(Hint::Expects(reads, writes), &pages);
         if let Residency::Discrete(discrete) = &self.0.residency {
             discrete.expect(pages, hint.each_byte());
         }
@@ -195,7 +202,7 @@ impl Svm {
 
     fn advise(&self, region: Region, asked: &'static str, said: &[(Said, bool)]) -> Result<Advised> {
         let pages = self.pages_of(region, asked)?;
-        self.0.trace.hinted(asked, &pages);
+        said.iter().for_each(|(what, on)| self.0.trace.hinted(Hint::Said(*what, *on), &pages));
         let contradicted = match &self.0.residency {
             Residency::Unified(_) => 0,
             Residency::Discrete(discrete) => {
@@ -244,14 +251,6 @@ impl Location {
         match self {
             Location::Host => Said::AccessedByHost,
             Location::Device => Said::AccessedByDevice,
-        }
-    }
-
-    /// The word for this side, of the host's and the device's.
-    pub(super) fn says(self, [host, device]: [&'static str; 2]) -> &'static str {
-        match self {
-            Location::Host => host,
-            Location::Device => device,
         }
     }
 

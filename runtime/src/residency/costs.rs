@@ -8,28 +8,39 @@ use crate::{
     gpu::{Device, Way},
 };
 use std::sync::Arc;
-use vksvm_pages::{Auto, Lru};
+use vksvm_pages::{Auto, Costs, Lru};
 
-/// The policy that was asked for, and what a program is told of it.
+/// Who decides.
+pub(super) struct Decider {
+    pub policy: Box<dyn vksvm_pages::Policy>,
+    /// By which costs, if it reckons with any.
+    pub costs: (vksvm_pages::DeviceModel, Costs),
+    /// What a program is told of it.
+    pub why: String,
+}
+
+/// The policy that was asked for.
 ///
 /// # Errors
 /// As Vulkan's, where costs are measured.
-pub(super) fn policy(
-    config: &Config,
-    device: &Arc<Device>,
-    way: Way,
-    in_place: bool,
-) -> Result<(Box<dyn vksvm_pages::Policy>, String)> {
-    if config.policy.clone()? == Policy::Lru {
-        let why = "policy lru: launches have all that they use moved, what was not used for the longest time goes";
-        return Ok((Box::new(Lru::default()), why.into()));
-    }
+pub(super) fn policy(config: &Config, device: &Arc<Device>, way: Way, in_place: bool) -> Result<Decider> {
     let model = match config.device_model.clone()? {
         DeviceModel::Auto if device.info.shares_memory => DeviceModel::Pcie4,
         DeviceModel::Auto => DeviceModel::Measured,
         model => model,
     };
-    let costs = match vksvm_pages::DeviceModel::named(model.name()).and_then(|model| model.costs()) {
+    let known = vksvm_pages::DeviceModel::named(model.name()).unwrap_or(vksvm_pages::DeviceModel::Measured);
+    if config.policy.clone()? == Policy::Lru {
+        let why =
+            "policy lru: launches have all that they use moved, what was not used for the longest time goes".into();
+        // Not worth measuring for who does not ask.
+        return Ok(Decider {
+            policy: Box::new(Lru::default()),
+            costs: (known, known.costs().unwrap_or(Costs::PCIE4)),
+            why,
+        });
+    }
+    let costs = match known.costs() {
         Some(costs) => costs,
         None => measure::costs(device, way, in_place)?,
     };
@@ -42,5 +53,5 @@ pub(super) fn policy(
         speed(costs.in_place_read),
         speed(costs.local),
     );
-    Ok((Box::new(Auto::new(costs)), why))
+    Ok(Decider { policy: Box::new(Auto::new(costs)), costs: (known, costs), why })
 }

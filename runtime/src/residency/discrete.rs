@@ -34,7 +34,8 @@ use std::{
     thread::JoinHandle,
 };
 use vksvm_pages::{
-    Advised, Busy, Hold, Mechanism, Moved, Options, Pages, Policy, Refused, Side, Snapshot, Unpinnable, Want,
+    Advised, Busy, Costs, DeviceModel, Hold, Mechanism, Moved, Options, Pages, Policy, Refused, Side, Snapshot,
+    Unpinnable, Want,
 };
 
 /// The heap's pages, on both sides.
@@ -43,6 +44,8 @@ pub(crate) struct Discrete {
     /// Faults end before the threads that they need.
     service: Option<Service>,
     threads: Vec<JoinHandle<()>>,
+    /// What policy reckons with.
+    costs: (DeviceModel, Costs),
 }
 
 /// What discrete placement needs.
@@ -56,6 +59,8 @@ pub(crate) struct Parts {
     pub hunt: bool,
     pub trace: Trace,
     pub policy: Box<dyn Policy>,
+    /// What that reckons with.
+    pub costs: (DeviceModel, Costs),
 }
 
 /// What serves faults, and keeps what serving needs.
@@ -74,7 +79,7 @@ impl Discrete {
     /// # Errors
     /// `TranslationUnavailable` where the table cannot be made; `Os`; as Vulkan's.
     pub fn new(parts: Parts, seam: &Seam) -> Result<Self> {
-        let Parts { device, queue, views, memory, access, imports, hunt, trace, policy } = parts;
+        let Parts { device, queue, views, memory, access, imports, hunt, trace, policy, costs } = parts;
         let pages = (views.user.len() / PAGE as u64) as usize;
         let table = Table::new(&device, pages)?;
         let access = Arc::new(access);
@@ -106,7 +111,7 @@ impl Discrete {
         let pages = Pages::new(mover, options, policy);
         let server = Arc::new(Server { pages, device, prefetches: Prefetches::default() });
         // From here on a failure drops what runs.
-        let mut discrete = Discrete { server: server.clone(), service: None, threads: vec![] };
+        let mut discrete = Discrete { server: server.clone(), service: None, threads: vec![], costs };
         let points = server.clone();
         discrete.threads.push(threads::start("vksvm-points", move || points.wait_for_points())?);
         let parked = server.clone();
@@ -218,6 +223,11 @@ impl Discrete {
     /// What the table takes, for the reasons that a program is told.
     pub fn table_cost(&self) -> String {
         table_cost(&self.mover().table)
+    }
+
+    /// What policy reckons with.
+    pub fn costs(&self) -> (DeviceModel, Costs) {
+        self.costs
     }
 
     /// How faults are served.

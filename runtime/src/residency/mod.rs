@@ -33,6 +33,7 @@ pub(crate) use translation::{Shown, Translator};
 pub(crate) use unified::Unified;
 
 use crate::{addr::Span, error::Result, gpu::plan::Use};
+use vksvm_pages::{Costs, DeviceModel};
 
 /// The placement in force.
 pub(crate) enum Residency {
@@ -87,6 +88,14 @@ impl Residency {
         match self {
             Residency::Unified(unified) => unified.lowering(),
             Residency::Discrete(discrete) => Some(discrete.lowering()),
+        }
+    }
+
+    /// What policy reckons with, in discrete placement.
+    pub fn costs(&self) -> Option<(DeviceModel, Costs)> {
+        match self {
+            Residency::Unified(_) => None,
+            Residency::Discrete(discrete) => Some(discrete.costs()),
         }
     }
 

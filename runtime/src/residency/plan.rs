@@ -5,7 +5,10 @@
 #![allow(unsafe_code)]
 
 use super::{
-    Discrete, Findings, Imports, Residency, Shown, Unified, Views, costs, discrete, probe, translation::choose,
+    Discrete, Findings, Imports, Residency, Shown, Unified, Views,
+    costs::{self, Decider},
+    discrete, probe,
+    translation::choose,
 };
 use crate::{
     addr::{BLOCK, PAGE},
@@ -192,7 +195,8 @@ impl Plan {
                 let imports =
                     in_place.as_ref().ok().map(|_| unsafe { Imports::new(device, views(Shown::Runtime), segment) });
                 let hunt = config.detect_untranslated && device.info.is_cpu;
-                let (policy, decides) = costs::policy(config, device, seam.way(), in_place.is_ok())?;
+                let Decider { policy, costs, why: decides } =
+                    costs::policy(config, device, seam.way(), in_place.is_ok())?;
                 let parts = discrete::Parts {
                     device: device.clone(),
                     queue: queue.clone(),
@@ -203,6 +207,7 @@ impl Plan {
                     hunt,
                     trace: queue.trace().clone(),
                     policy,
+                    costs,
                 };
                 let discrete = Discrete::new(parts, seam)?;
                 let mut reasons = vec![

@@ -144,7 +144,7 @@ impl<'r> Tracks<'r> {
     fn hints(&mut self, recording: &'r Recording, ranges: &'r Ranges) {
         for hint in &recording.hints {
             let args = at(recording, ranges, hint.pages.start, hint.pages.len());
-            self.instant(CPU, hint.thread, hint.at, hint.name, args);
+            self.instant(CPU, hint.thread, hint.at, hint.hint.name(), args);
         }
     }
 

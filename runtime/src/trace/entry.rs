@@ -1,6 +1,6 @@
 //! What the log holds: one thing that happened, and its form as words.
 
-use super::Cause;
+use super::{Cause, Hint};
 use std::ops::Range;
 use vksvm_pages::Happening;
 
@@ -30,8 +30,8 @@ pub(crate) enum Entry {
     Parked { page: usize, write: bool, thread: u32, at: u64 },
     /// Touches of this kind and page that were parked are served.
     Unparked { page: usize, write: bool, at: u64 },
-    /// A hint of the program, which names have by this number; by this thread.
-    Hinted { hint: u8, first: usize, pages: usize, thread: u32, at: u64 },
+    /// A hint of the program; by this thread.
+    Hinted { hint: Hint, first: usize, pages: usize, thread: u32, at: u64 },
     /// Whole pages were allocated.
     Allocated { first: usize, pages: usize, at: u64 },
     /// They were freed.
@@ -106,7 +106,8 @@ impl Entry {
             }
             Entry::Unparked { page, write, at } => [head(10, 0, [write, false], 0), page as u64, 1, at, at, 0],
             Entry::Hinted { hint, first, pages, thread, at } => {
-                [head(11, hint, none, thread), first as u64, pages as u64, at, at, 0]
+                let (kind, with) = hint.pack();
+                [head(11, kind, none, thread), first as u64, pages as u64, with, at, 0]
             }
             Entry::Allocated { first, pages, at } => [head(12, 0, none, 0), first as u64, pages as u64, at, at, 0],
             Entry::Freed { first, pages, at } => [head(13, 0, none, 0), first as u64, pages as u64, at, at, 0],
@@ -129,7 +130,7 @@ impl Entry {
             8 => Entry::Faulted { page, write, thread, since, at },
             9 => Entry::Parked { page, write, thread, at },
             10 => Entry::Unparked { page, write, at },
-            11 => Entry::Hinted { hint: with, first, pages, thread, at },
+            11 => Entry::Hinted { hint: Hint::unpack(with, since)?, first, pages, thread, at },
             12 => Entry::Allocated { first, pages, at },
             13 => Entry::Freed { first, pages, at },
             _ => return None,
@@ -178,7 +179,7 @@ mod tests {
                 write,
                 at
             }),
-            (any::<u8>(), run(), any::<u32>(), any::<u64>())
+            (prop::sample::select(Hint::all().collect::<Vec<_>>()), run(), any::<u32>(), any::<u64>())
                 .prop_map(|(hint, (first, pages), thread, at)| { Entry::Hinted { hint, first, pages, thread, at } }),
             (run(), any::<u64>()).prop_map(|((first, pages), at)| Entry::Allocated { first, pages, at }),
             (run(), any::<u64>()).prop_map(|((first, pages), at)| Entry::Freed { first, pages, at }),

@@ -1,14 +1,16 @@
 //! Seeing what happens: a log of launches, moves, faults and hints, and what people get to see of it.
 //!
 //! [`Trace`] is what the other layers hold, in most programs a log that is not there. `log` is the log, of `entry`s. A [`Recording`] is
-//! what was read from it, with names; `timeline` follows pages through it. From a recording come a trace for Perfetto (`chrome`) and
-//! a page for people (`report`), with the feature `report`.
+//! what was read from it, with names; `timeline` follows pages through it. From a recording come what the policy lab reads
+//! (`accesses`), and with the feature `report` a trace for Perfetto (`chrome`) and a page for people (`report`).
 
+mod accesses;
 #[cfg(feature = "report")]
 mod chrome;
 #[cfg_attr(not(feature = "report"), allow(dead_code, reason = "read by traces and reports alone"))]
 mod clock;
 mod entry;
+mod hint;
 mod log;
 mod names;
 #[cfg(feature = "report")]
@@ -28,13 +30,14 @@ mod timeline;
 
 pub(crate) use clock::{Clock, Reading};
 pub(crate) use entry::Entry;
+pub(crate) use hint::Hint;
 pub(crate) use log::MOST as MOST_EVENTS;
 #[cfg(feature = "report")]
 pub use output::Output;
 pub(crate) use recording::About;
 pub use recording::Recording;
 #[cfg(feature = "report")]
-use recording::{Allocation, Direction, Hint, Launch, Used};
+use recording::{Allocation, Direction, Hinted, Launch, Used};
 
 use crate::{addr::Span, os};
 use log::Log;
@@ -84,11 +87,11 @@ impl Trace {
     }
 
     /// The program gave a hint about pages.
-    pub fn hinted(&self, name: &'static str, pages: &Range<usize>) {
-        if let Some(tracer) = &self.0 {
-            let (hint, thread, at) = (tracer.names.hint(name), os::threads::current(), os::clock::now());
-            tracer.log.push(Entry::Hinted { hint, first: pages.start, pages: pages.len(), thread, at });
-        }
+    pub fn hinted(&self, hint: Hint, pages: &Range<usize>) {
+        self.note(|| {
+            let (thread, at) = (os::threads::current(), os::clock::now());
+            Entry::Hinted { hint, first: pages.start, pages: pages.len(), thread, at }
+        });
     }
 
     /// From now on memory in this span goes by this name.

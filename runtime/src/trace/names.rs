@@ -12,8 +12,6 @@ pub(super) struct Names(Mutex<Given>);
 pub(super) struct Given {
     /// By number.
     pub kernels: Vec<String>,
-    /// Hints, by number.
-    pub hints: Vec<&'static str>,
     /// In the order in which they were given.
     pub regions: Vec<NamedRegion>,
 }
@@ -36,16 +34,6 @@ impl Names {
             kernels.push(name.into());
             kernels.len() - 1
         }) as u32
-    }
-
-    /// The number of a kind of hint.
-    pub fn hint(&self, name: &'static str) -> u8 {
-        let hints = &mut self.given().hints;
-        let known = hints.iter().position(|known| *known == name);
-        known.unwrap_or_else(|| {
-            hints.push(name);
-            hints.len() - 1
-        }) as u8
     }
 
     pub fn region(&self, span: Span, name: &str, since: u64) {

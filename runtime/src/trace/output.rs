@@ -46,6 +46,17 @@ impl Output {
         self.write(|to| to.write_all(report::page(recording)?.as_bytes()))
     }
 
+    /// Writes [`Recording::accesses`], which the policy lab reads. Nothing is written in unified placement, which has none; returns
+    /// whether there was something.
+    ///
+    /// # Errors
+    /// `Unwritable`.
+    pub fn accesses(self, recording: &Recording) -> Result<bool> {
+        let Some(accesses) = recording.accesses() else { return Ok(false) };
+        self.write(|to| to.write_all(&accesses))?;
+        Ok(true)
+    }
+
     fn write(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         let Output { path, file } = self;
         let put = || {

@@ -1,7 +1,7 @@
 //! What was read from the log, put together: launches with what they used, moves, faults, and what memory is called.
 
 use super::{
-    Cause, Clock, Entry,
+    Cause, Clock, Entry, Hint,
     log::Contents,
     names::{Given, NamedRegion},
 };
@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ops::Range,
 };
+use vksvm_pages::{Costs, DeviceModel};
 
 /// What happened on a heap, as far as it was logged: from [`Svm::recording`](crate::Svm::recording).
 #[derive(Clone)]
@@ -28,7 +29,7 @@ pub struct Recording {
     /// In the order in which they ended.
     pub(super) moves: Vec<Move>,
     pub(super) faults: Vec<Fault>,
-    pub(super) hints: Vec<Hint>,
+    pub(super) hints: Vec<Hinted>,
     pub(super) allocations: Vec<Allocation>,
     lost: u64,
 }
@@ -41,6 +42,8 @@ pub(crate) struct About {
     /// The heap's unified addresses.
     pub heap: Span,
     pub clock: Clock,
+    /// What policy reckons with, in discrete placement.
+    pub costs: Option<(DeviceModel, Costs)>,
     /// The names of threads that were alive, by their numbers.
     pub threads: HashMap<u32, String>,
 }
@@ -105,8 +108,8 @@ pub(super) struct Fault {
 
 /// A hint of the program.
 #[derive(Clone, Debug)]
-pub(super) struct Hint {
-    pub name: &'static str,
+pub(super) struct Hinted {
+    pub hint: Hint,
     pub pages: Range<usize>,
     pub thread: u32,
     pub at: u64,
@@ -128,7 +131,7 @@ pub(super) struct Allocation {
 impl Recording {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { contents: Contents { entries, lost }, names, about } = parts;
-        let mut reader = Reader::new(&about.clock, &names.hints);
+        let mut reader = Reader::new(&about.clock);
         entries.iter().for_each(|entry| reader.read(entry));
         let Reader { mut launches, moves, mut faults, hints, mut allocations, .. } = reader;
         launches.sort_by_key(|launch| launch.point);
@@ -174,7 +177,6 @@ impl std::fmt::Debug for Recording {
 /// Goes through the entries.
 struct Reader<'c> {
     clock: &'c Clock,
-    hint_names: &'c [&'static str],
     launches: Vec<Launch>,
     /// Where the launch of a point is.
     points: HashMap<u64, usize>,
@@ -182,17 +184,16 @@ struct Reader<'c> {
     faults: Vec<Fault>,
     /// Of those, the ones that wait, by their page and whether they write.
     parked: HashMap<(usize, bool), Vec<usize>>,
-    hints: Vec<Hint>,
+    hints: Vec<Hinted>,
     allocations: Vec<Allocation>,
     /// Of those, the ones that are there, by their first page.
     live: BTreeMap<usize, usize>,
 }
 
 impl<'c> Reader<'c> {
-    fn new(clock: &'c Clock, hint_names: &'c [&'static str]) -> Self {
+    fn new(clock: &'c Clock) -> Self {
         Reader {
             clock,
-            hint_names,
             launches: vec![],
             points: HashMap::new(),
             moves: vec![],
@@ -265,8 +266,7 @@ impl<'c> Reader<'c> {
                 }
             }
             Entry::Hinted { hint, first, pages, thread, at } => {
-                let name = self.hint_names.get(usize::from(hint)).copied().unwrap_or("hint");
-                self.hints.push(Hint { name, pages: first..first + pages, thread, at });
+                self.hints.push(Hinted { hint, pages: first..first + pages, thread, at });
             }
             Entry::Bouncing { .. } => {}
         }

@@ -94,6 +94,7 @@ impl Script {
             stats: Stats { bytes_to_device: 12345, launches: self.points, ..Stats::default() },
             heap: Span { start: HEAP, end: HEAP + (1 << 32) },
             clock,
+            costs: Some((vksvm_pages::DeviceModel::Pcie4, vksvm_pages::Costs::PCIE4)),
             threads: HashMap::from([(7, "main".into())]),
         };
         Recording::new(Parts { contents: Contents { entries: self.entries, lost }, names: self.names, about })

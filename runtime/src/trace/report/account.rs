@@ -47,9 +47,6 @@ pub(super) struct Tally {
 /// does, and nobody knows beforehand; so a few more.
 const OFTEN: u32 = 8;
 
-/// Hints that say where memory should be, or how it is used.
-const ADVICE: [&str; 5] = ["prefer_location", "accessed_by", "access_hint", "pin to the host", "pin to the device"];
-
 /// What is known of a page while it is followed.
 #[derive(Clone, Copy, Default)]
 struct Past {
@@ -102,7 +99,7 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges) -> Vec<Tally> {
             tally.fault_ns += fault.at - fault.since;
         }
     }
-    for hint in recording.hints.iter().filter(|hint| ADVICE.contains(&hint.name)) {
+    for hint in recording.hints.iter().filter(|hint| hint.hint.is_advice()) {
         for (range, tally) in ranges.all().iter().zip(&mut tallies) {
             tally.advised |= hint.pages.start < range.pages.end && range.pages.start < hint.pages.end;
         }

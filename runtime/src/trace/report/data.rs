@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Direction, Hint, Launch, Recording, Used,
+        Direction, Hinted, Launch, Recording, Used,
         ranges::{Ranges, Row, Shown},
         timeline::Step,
     },
@@ -252,8 +252,8 @@ fn moved(recording: &Recording, columns: &Columns) -> Vec<MovedData> {
 
 fn hints(recording: &Recording, ranges: &Ranges) -> Vec<HintData> {
     let start = recording.time().start;
-    let hint = |hint: &Hint| HintData {
-        name: hint.name,
+    let hint = |hint: &Hinted| HintData {
+        name: hint.hint.name(),
         at_ns: hint.at.saturating_sub(start),
         range: ranges.of_page(hint.pages.start),
         bytes: bytes(hint.pages.len() as u64),
