@@ -41,9 +41,8 @@ impl Script {
         }
     }
 
-    pub fn hint(&mut self, first: usize, pages: usize, name: &'static str) {
-        let (hint, at) = (self.names.hints.len() as u8, self.tick());
-        self.names.hints.push(name);
+    pub fn hint(&mut self, first: usize, pages: usize, hint: Hint) {
+        let at = self.tick();
         self.entries.push(Entry::Hinted { hint, first, pages, thread: 7, at });
     }
 

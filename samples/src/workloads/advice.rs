@@ -30,19 +30,18 @@ impl Advice {
 }
 
 /// Of parts that a program goes through in turn, again and again, tells the heap to keep the first with the device: as many
-/// as there is room for beside `others`, bytes that every launch uses, and two parts in passing. Whatever keeps all parts
-/// alike has none of them left when its turn comes again, if there are more than there is room for.
+/// as there is room for beside `others`, bytes that every launch uses, and one part on its way through. Where all parts are
+/// kept alike, and are more than there is room for, none of them is left when its turn comes again.
 ///
 /// # Errors
 /// As [`Svm::prefer_location`].
 pub fn keep_first<const N: usize>(svm: &Svm, parts: impl IntoIterator<Item = [Piece; N]>, others: usize) -> Result<()> {
-    let mut room = svm.capabilities().device_budget_bytes as usize;
-    room = room.saturating_sub(others);
     let parts: Vec<_> = parts.into_iter().collect();
     let bytes = |part: &[Piece; N]| part.iter().map(|piece| piece.bytes).sum::<usize>();
-    let passing = parts.iter().map(bytes).max().unwrap_or_default() * PASSING;
+    let passing = parts.iter().map(bytes).max().unwrap_or_default();
+    let mut room = (svm.capabilities().device_budget_bytes as usize).saturating_sub(others + passing);
     for part in &parts {
-        if bytes(part) + passing > room {
+        if bytes(part) > room {
             break;
         }
         room -= bytes(part);
@@ -52,9 +51,6 @@ pub fn keep_first<const N: usize>(svm: &Svm, parts: impl IntoIterator<Item = [Pi
     }
     Ok(())
 }
-
-/// Parts that are on their way through while others stay: one in use, and one that comes in.
-const PASSING: usize = 2;
 
 /// Memory that a part is made of.
 pub struct Piece {

@@ -91,7 +91,7 @@ fn conduct(
 ) -> Result<Blocks<f32>> {
     let svm = job.svm;
     let (mut now, mut next) = (plate, Blocks::<f32>::zeroed(svm, side * side)?);
-    [(&now, "plate"), (&next, "next plate")].into_iter().for_each(|(plate, name)| svm.name(&plate[..], name));
+    job.names([((&now).into(), "plate"), ((&next).into(), "other plate")]);
     let strip = part_of(side, side * size_of::<f32>());
     for _ in 0..STEPS {
         for (i, to) in next.chunks_mut(strip * side).enumerate() {
@@ -111,10 +111,10 @@ fn conduct(
                 meter.add(kernel.launch(Grid::groups(groups), args)?);
                 Ok(())
             })?;
-            if let Some(svm) = job.hints() {
-                // The next launch needs this strip's last row; of what lies before, nobody needs what it was before the step.
-                let last = if below == 1 { first } else { side };
-                svm.discard(&mut now[first.saturating_sub(strip) * side..last * side])?;
+            // The next launch needs this strip's last row, and after it nobody what the rows before it were before the step.
+            let (dead, end) = (first.saturating_sub(strip), if below == 1 { first } else { side });
+            if let (Some(svm), true) = (job.hints(), dead < end) {
+                svm.discard(&mut now[dead * side..end * side])?;
             }
         }
         std::mem::swap(&mut now, &mut next);

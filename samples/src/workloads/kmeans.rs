@@ -150,6 +150,8 @@ fn cluster(
     svm.name(&labels, "labels");
     svm.name(&partial, "partial sums");
     let mut steps: Vec<Step> = vec![];
+    job.names([((&points.numbers).into(), "points"), ((&centre).into(), "centres")]);
+    job.names([((&labels).into(), "labels"), ((&partial).into(), "sums")]);
     if let Some(svm) = job.hints() {
         let results = size_of_val(&labels[..]) + size_of_val(&partial[..]);
         keep_first(svm, points.numbers.chunks(each * dims).map(|part| [part.into()]), results)?;

@@ -4,7 +4,7 @@
 mod requests;
 mod shard;
 
-use super::{Job, Meter, Outcome, Workload, grouped};
+use super::{Job, Meter, Outcome, Workload, advice::keep_first, grouped};
 use crate::types::Pair;
 use anyhow::Result;
 use requests::{Plan, Request, requests};
@@ -57,6 +57,11 @@ fn run(job: &Job) -> Result<Outcome> {
     let mut tables = fill(job.svm, &plan)?;
     let requests = requests(&plan, &mut job.rng(0));
     let kernels = Kernels::load(job.svm)?;
+    tables.iter().enumerate().for_each(|(number, table)| table.name(job.svm, number));
+    if let Some(svm) = job.hints() {
+        // The newer a shard's keys, the more requests it gets.
+        keep_first(svm, tables.iter().rev().map(|table| [table.slots[..].into()]), SHARDS * shard::DESK)?;
+    }
 
     job.step("serving requests on the device");
     let mut meter = Meter::start();

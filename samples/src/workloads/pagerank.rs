@@ -199,10 +199,12 @@ fn rank(
     svm.name(&degree[..], "degrees");
     let mut loose = svm.try_zeroed::<f32>(parts.len() * GROUPS)?;
     let mut spread = degrees.iter().filter(|&&leaving| leaving == 0).count() as f64 / n as f64;
+    job.names([((&now).into(), "ranks"), ((&next).into(), "ranks"), ((&degree).into(), "degrees")]);
+    parts.iter().for_each(|part| job.names([((&part.row).into(), "rows"), ((&part.source).into(), "edges")]));
     if let Some(svm) = job.hints() {
         let vectors = size_of_val(&now[..]) * 3;
         keep_first(svm, parts.iter().map(|part| [part.row[..].into(), part.source[..].into()]), vectors)?;
-        for vector in [Region::from(&now[..]), Region::from(&next[..]), Region::from(&degree[..])] {
+        for vector in [Region::from(&now), (&next).into(), (&degree).into()] {
             svm.access_hint(vector, AccessHint::hot())?;
         }
     }

@@ -2,7 +2,7 @@
 //! part, a launch for each.
 
 use std::ops::{Deref, DerefMut};
-use vksvm::{GpuStruct, Result, Svm, SvmVec};
+use vksvm::{GpuStruct, Result, Svm, SvmVec, hints::Region};
 
 /// Bytes in a block: pages move in blocks of 32.
 pub const BLOCK: usize = 2 << 20;
@@ -57,6 +57,12 @@ impl<T> Deref for Blocks<T> {
 impl<T> DerefMut for Blocks<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.memory[self.start..self.start + self.len]
+    }
+}
+
+impl<T> From<&Blocks<T>> for Region {
+    fn from(blocks: &Blocks<T>) -> Self {
+        Region::from(&blocks[..])
     }
 }
 

@@ -192,11 +192,15 @@ fn iterate(
     x.fill(1.0);
     let mut partial = svm.try_zeroed::<f32>(parts.len() * GROUPS)?;
     let mut growth = 1.0;
+    job.names([((&x).into(), "x"), ((&y).into(), "y")]);
+    for part in parts {
+        job.names([((&part.row).into(), "rows"), ((&part.col).into(), "columns"), ((&part.val).into(), "values")]);
+    }
     if let Some(svm) = job.hints() {
         let pieces = |part: &Part| [part.row[..].into(), part.col[..].into(), part.val[..].into()];
         keep_first(svm, parts.iter().map(pieces), size_of_val(&x[..]) * 2)?;
-        svm.access_hint(&x[..], AccessHint::hot())?;
-        svm.access_hint(&y[..], AccessHint::hot())?;
+        svm.access_hint(&x, AccessHint::hot())?;
+        svm.access_hint(&y, AccessHint::hot())?;
     }
     for _ in 0..STEPS {
         if let Some(svm) = job.hints() {

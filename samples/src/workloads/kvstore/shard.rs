@@ -39,6 +39,12 @@ impl Table {
         Ok(Table { slots, desk, refused: svm.try_zeroed(1)? })
     }
 
+    /// Tells reports what it is called.
+    pub fn name(&self, svm: &Svm, number: usize) {
+        svm.name(&self.slots, &format!("shard {number}"));
+        svm.name(&self.desk, "requests");
+    }
+
     /// Puts a new key in. There must be a free slot.
     pub fn insert(&mut self, key: u32, value: u32) {
         let slots = &mut self.slots[..];
