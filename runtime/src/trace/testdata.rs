@@ -1,6 +1,6 @@
 //! Recordings made by hand, for tests.
 
-use super::{About, Cause, Clock, Entry, Reading, Recording, log::Contents, names::Given, recording::Parts};
+use super::{About, Cause, Clock, Entry, Hint, Reading, Recording, log::Contents, names::Given, recording::Parts};
 use crate::{
     Backing, Capabilities, Placement, Stats, Translation,
     addr::{PAGE, Span},

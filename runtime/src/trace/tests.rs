@@ -1,12 +1,13 @@
 //! What is made of recordings whose content is known.
 
 use super::{
-    Cause, Entry, Output, report,
+    Cause, Entry, Hint, Output, report,
     testdata::{BUDGET, Script},
 };
 use crate::{Error, addr::PAGE};
 use serde_json::Value;
 use std::collections::HashMap;
+use vksvm_pages::Advised;
 
 const MIB: usize = (1 << 20) / PAGE;
 
