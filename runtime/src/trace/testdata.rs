@@ -1,6 +1,6 @@
 //! Recordings made by hand, for tests.
 
-use super::{About, Cause, Clock, Entry, Reading, Recording, log::Contents, names::Given, recording::Parts};
+use super::{About, Cause, Clock, Entry, Hint, Reading, Recording, log::Contents, names::Given, recording::Parts};
 use crate::{
     Backing, Capabilities, Placement, Stats, Translation,
     addr::{PAGE, Span},
@@ -41,9 +41,8 @@ impl Script {
         }
     }
 
-    pub fn hint(&mut self, first: usize, pages: usize, name: &'static str) {
-        let (hint, at) = (self.names.hints.len() as u8, self.tick());
-        self.names.hints.push(name);
+    pub fn hint(&mut self, first: usize, pages: usize, hint: Hint) {
+        let at = self.tick();
         self.entries.push(Entry::Hinted { hint, first, pages, thread: 7, at });
     }
 

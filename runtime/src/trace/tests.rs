@@ -1,12 +1,13 @@
 //! What is made of recordings whose content is known.
 
 use super::{
-    Cause, Entry, Output, report,
+    Cause, Entry, Hint, Output, report,
     testdata::{BUDGET, Script},
 };
 use crate::{Error, addr::PAGE};
 use serde_json::Value;
 use std::collections::HashMap;
+use vksvm_pages::Advised;
 
 const MIB: usize = (1 << 20) / PAGE;
 
@@ -179,7 +180,7 @@ fn what_is_used_in_place_often_is_found() {
     full.device_peak_bytes = BUDGET;
     assert_eq!(findings(full).0, ["fine"], "others would have to leave");
     let mut advised = script();
-    advised.hint(0, 2 * MIB, "prefer_location");
+    advised.hint(0, 2 * MIB, Hint::Said(Advised::PrefersHost, true));
     assert_eq!(findings(advised).0, ["fine"], "the program knows what it wants");
 }
 
