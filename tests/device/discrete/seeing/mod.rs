@@ -11,7 +11,10 @@ use libtest_mimic::Trial;
 use page::Page;
 use serde_json::Value;
 use std::{collections::HashMap, fs, path::PathBuf, process, thread, time::Duration};
-use vksvm::{Error, PAGE, Recording, Stats, Svm, SvmVec};
+use vksvm::{
+    Error, PAGE, Recording, Stats, Svm, SvmVec,
+    seam::{Call, Failures, VkResult},
+};
 
 pub fn tests() -> Vec<Trial> {
     let mut all: Vec<Trial> =
@@ -19,6 +22,7 @@ pub fn tests() -> Vec<Trial> {
     all.extend([
         trial(module_path!(), "data_that_goes_to_and_fro_is_diagnosed", data_that_goes_to_and_fro_is_diagnosed),
         trial(module_path!(), "data_that_does_not_fit_is_diagnosed", data_that_does_not_fit_is_diagnosed),
+        trial(module_path!(), "a_clock_that_cannot_be_read_leaves_kernels_without_times", a_clock_that_cannot_be_read),
         trial(module_path!(), "nothing_is_recorded_unless_asked_for", nothing_is_recorded_unless_asked_for),
         trial(module_path!(), "options_of_the_log_are_checked", options_of_the_log_are_checked),
     ]);
@@ -220,6 +224,24 @@ fn data_that_does_not_fit_is_diagnosed() -> Result<(), Ignored> {
     );
     // None of it was written, so none of it came home; the results did, 64 KiB for each launch.
     assert!(page.moved("host") <= (4 * parts * PAGE) as u64 && page.moved("device") > 2 * (parts * part * 4) as u64);
+    Ok(())
+}
+
+/// That times are missing is no reason not to launch, nor not to tell the rest.
+fn a_clock_that_cannot_be_read() -> Result<(), Ignored> {
+    let mode = moved();
+    for call in [Call::CreateQueryPool, Call::GetQueryPoolResults] {
+        let failures = Failures::new();
+        failures.fail(call, 0, u64::MAX, VkResult::ERROR_OUT_OF_DEVICE_MEMORY);
+        let rig = Rig::of(mode, mode.builder(HEAP, BUDGET).trace(true).failures(&failures))?;
+        let _vectors = run(&rig);
+        let page = page(&recording(&rig.svm), mode);
+        let kernels = page.data["kernels"].as_array().expect("a list");
+        assert_eq!(kernels.iter().filter_map(|kernel| kernel["launches"].as_u64()).sum::<u64>(), 8);
+        assert!(kernels.iter().all(|kernel| kernel["timed"] == 0), "{call:?}: {kernels:?}");
+        assert!(page.moved("device") > 0);
+        assert!(failures.failed() > 0);
+    }
     Ok(())
 }
 
