@@ -48,8 +48,8 @@ struct Put<'a> {
 
 const SHARDS: usize = 16;
 
-/// The most keys: twice as many slots, and keys that requests add, can still be counted in 32 bits.
-const MOST_KEYS: u64 = 1 << 29;
+/// The most keys: they, and those that requests add, have 32 bits, and so have a shard's slots.
+const MOST_KEYS: u64 = 1 << 28;
 
 fn run(job: &Job) -> Result<Outcome> {
     let plan = Plan::of(job.size_up_to(MOST_KEYS)?.max(SHARDS));
