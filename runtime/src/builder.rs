@@ -199,6 +199,8 @@ pub(crate) struct Seam {
     system: Option<Arc<crate::os::call::SystemFailures>>,
     #[cfg(feature = "seam")]
     way: Way,
+    #[cfg(feature = "seam")]
+    unguarded: bool,
 }
 
 impl Seam {
@@ -241,6 +243,15 @@ impl Seam {
         return self.way;
         #[cfg(not(feature = "seam"))]
         Way::Auto
+    }
+
+    /// The policy, as it guards against pages that bounce.
+    pub fn guarding(&self, policy: vksvm_pages::Auto) -> vksvm_pages::Auto {
+        #[cfg(feature = "seam")]
+        if self.unguarded {
+            return policy.unguarded();
+        }
+        policy
     }
 
     /// Who is told what is done to pages.
@@ -329,6 +340,12 @@ impl SvmBuilder {
     /// Has pages copied by the device, as where the host cannot map its memory.
     pub fn staged(mut self) -> Self {
         self.seam.way = Way::Staged;
+        self
+    }
+
+    /// Lets pages that bounce between CPU and device go on bouncing.
+    pub fn without_guard(mut self) -> Self {
+        self.seam.unguarded = true;
         self
     }
 

@@ -64,7 +64,10 @@ impl<M: Mechanism> Pages<M> {
             }
         }
         self.counters.evictions.fetch_add(freed as u64, Relaxed);
-        self.cleaner.evicted(freed);
+        // Who has everything come home is not short of memory: nothing needs to be made ready for the next launch.
+        if matches!(demand, Demand::For(..)) {
+            self.cleaner.evicted(freed);
+        }
         match failed.pop() {
             Some((_, error)) if freed == 0 => Err(error),
             _ => Ok(freed),

@@ -3,9 +3,10 @@
 use super::measure;
 use crate::{
     addr::PAGE,
+    builder::Seam,
     config::{Config, DeviceModel, Policy},
     error::Result,
-    gpu::{Device, Way},
+    gpu::Device,
 };
 use std::sync::Arc;
 use vksvm_pages::{Auto, Costs, Lru};
@@ -23,7 +24,7 @@ pub(super) struct Decider {
 ///
 /// # Errors
 /// As Vulkan's, where costs are measured.
-pub(super) fn policy(config: &Config, device: &Arc<Device>, way: Way, in_place: bool) -> Result<Decider> {
+pub(super) fn policy(config: &Config, seam: &Seam, device: &Arc<Device>, in_place: bool) -> Result<Decider> {
     let model = match config.device_model.clone()? {
         DeviceModel::Auto if device.info.shares_memory => DeviceModel::Pcie4,
         DeviceModel::Auto => DeviceModel::Measured,
@@ -42,7 +43,7 @@ pub(super) fn policy(config: &Config, device: &Arc<Device>, way: Way, in_place: 
     }
     let costs = match known.costs() {
         Some(costs) => costs,
-        None => measure::costs(device, way, in_place)?,
+        None => measure::costs(device, seam.way(), in_place)?,
     };
     let speed = |nanoseconds: u32| PAGE as f64 / f64::from(nanoseconds.max(1));
     let why = format!(
@@ -53,5 +54,5 @@ pub(super) fn policy(config: &Config, device: &Arc<Device>, way: Way, in_place: 
         speed(costs.in_place_read),
         speed(costs.local),
     );
-    Ok(Decider { policy: Box::new(Auto::new(costs)), costs: (known, costs), why })
+    Ok(Decider { policy: Box::new(seam.guarding(Auto::new(costs))), costs: (known, costs), why })
 }

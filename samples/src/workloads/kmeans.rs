@@ -145,6 +145,10 @@ fn cluster(
     let mut centre = svm.try_vec(centres)?;
     let mut labels = svm.try_zeroed::<u32>(count)?;
     let mut partial = svm.try_zeroed::<f32>(count.div_ceil(each) * GROUPS * sums)?;
+    svm.name(&points.numbers[..], "points");
+    svm.name(&centre, "centres");
+    svm.name(&labels, "labels");
+    svm.name(&partial, "partial sums");
     let mut steps: Vec<Step> = vec![];
     job.names([((&points.numbers).into(), "points"), ((&centre).into(), "centres")]);
     job.names([((&labels).into(), "labels"), ((&partial).into(), "sums")]);

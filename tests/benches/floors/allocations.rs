@@ -4,7 +4,7 @@
 //! A live slot holds a pointer that the allocator gave for the row's layout and that was not freed; only it is written to.
 #![allow(unsafe_code)]
 
-use crate::{Bench, Benchmark, measure::Rounds, report::Unit};
+use crate::{Bench, Benchmark, LIMIT, measure::Rounds, report::Unit};
 use allocator_api2::alloc::{Allocator, Layout, System};
 use anyhow::{Result, anyhow, ensure};
 use std::{
@@ -27,6 +27,7 @@ pub const SMALL: Benchmark = Benchmark {
     bound: None,
     batch: 40,
     sessions: 10,
+    limit: LIMIT,
     session: |bench, rounds| churn(bench, rounds, 64, LIVE, false),
 };
 
@@ -44,6 +45,7 @@ pub const LARGE_TOUCHED: Benchmark = Benchmark {
     unit: Unit::Us,
     batch: 4,
     sessions: 10,
+    limit: LIMIT,
     session: |bench, rounds| churn(bench, rounds, 8 << 20, LARGE_LIVE, true),
     ..LARGE
 };

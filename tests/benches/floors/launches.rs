@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Bench, Benchmark,
+    Bench, Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -88,6 +88,7 @@ pub const LATENCY: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.10)),
     batch: 300,
     sessions: 10,
+    limit: LIMIT,
     session: latency,
 };
 
@@ -99,6 +100,7 @@ pub const THROUGHPUT: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.15)),
     batch: 6,
     sessions: 10,
+    limit: LIMIT,
     session: throughput,
 };
 

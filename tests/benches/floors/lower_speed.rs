@@ -5,7 +5,7 @@
 //! instructions, made of copies of one kernel's function: if lowering is linear, their figures are alike.
 
 use crate::{
-    Benchmark,
+    Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -31,6 +31,7 @@ pub const LOWER_SPEED: Benchmark = Benchmark {
     bound: Some(Bound::Figure(1000.0)),
     batch: 8,
     sessions: 5,
+    limit: LIMIT,
     session: |_, rounds| session(rounds),
 };
 

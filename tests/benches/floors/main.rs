@@ -9,6 +9,7 @@ mod launches;
 mod lower_speed;
 mod measure;
 mod pages;
+mod policy;
 mod report;
 mod roundtrip;
 mod saxpy;
@@ -58,9 +59,14 @@ struct Benchmark {
     batch: usize,
     /// Sessions, at the least.
     sessions: usize,
+    /// No new session after so long, even if the medians still move. Figures that are counted instead of timed have no need of any.
+    limit: Duration,
     /// Runs one session.
     session: fn(&Bench, &mut Rounds) -> Result<()>,
 }
+
+/// How long most benchmarks may go on for medians that hold still.
+const LIMIT: Duration = Duration::from_secs(40);
 
 const BENCHMARKS: &[Benchmark] = &[
     launches::LATENCY,
@@ -84,6 +90,20 @@ const BENCHMARKS: &[Benchmark] = &[
     pages::SCAN_SIGNAL,
     pages::H2D,
     pages::D2H,
+    policy::THRASH_PINGPONG,
+    policy::THRASH_PINGPONG_PLAIN,
+    policy::PREFETCH_SCAN,
+    policy::HINTS_GAIN,
+    policy::HINTS_OVER_AUTO,
+    policy::OVER_BELADY,
+    policy::LRU_OVER_BELADY,
+    policy::AUTO_GAIN,
+    policy::OVERSUBSCRIBED,
+    policy::OVERSUBSCRIBED_LRU,
+    policy::OVERSUBSCRIBED_BELADY,
+    policy::TRACE_OVERHEAD,
+    policy::TRACE_OVERHEAD_LAUNCHES,
+    policy::TRACE_OVERHEAD_TIMED,
 ];
 
 fn main() -> Result<()> {
@@ -100,8 +120,8 @@ fn main() -> Result<()> {
     Row::print_head();
     let mut rows = Vec::new();
     for benchmark in chosen {
-        let (sessions, seconds) = if options.quick { (1, 0) } else { (benchmark.sessions, 40) };
-        let effort = Effort { batch: benchmark.batch, sessions, limit: Duration::from_secs(seconds) };
+        let (sessions, limit) = if options.quick { (1, Duration::ZERO) } else { (benchmark.sessions, benchmark.limit) };
+        let effort = Effort { batch: benchmark.batch, sessions, limit };
         let pair = measure::settle(effort, |rounds| (benchmark.session)(&Bench::open(rounds.session())?, rounds))
             .with_context(|| format!("benchmark {}", benchmark.name))?;
         let row = Row { benchmark, pair };

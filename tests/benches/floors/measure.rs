@@ -23,7 +23,7 @@ const LOOKS: usize = 5;
 /// They agree when they differ by no more than this.
 const AGREE: f64 = 0.01;
 
-/// Median and spread of one side, in seconds.
+/// Median and spread of one side, in seconds or bytes.
 #[derive(Clone, Copy)]
 pub struct Summary {
     /// The median.
@@ -57,7 +57,7 @@ pub struct Rounds {
     parts: Vec<Part>,
 }
 
-/// The rounds of one part of a benchmark: what each side took, in seconds.
+/// The rounds of one part of a benchmark: what each side took or moved, in seconds or bytes.
 struct Part {
     name: String,
     ours: Vec<f64>,
@@ -113,14 +113,11 @@ impl Rounds {
         mut ours: impl FnMut() -> Result<Duration>,
         mut floor: impl FnMut() -> Result<Duration>,
     ) -> Result<()> {
-        let at = self.parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
-            self.parts.push(Part { name: name.into(), ours: Vec::new(), floor: Vec::new() });
-            self.parts.len() - 1
-        });
-        let part = &mut self.parts[at];
-        let warming = self.batch.div_ceil(4);
-        for round in 0..warming + self.batch {
-            let (a, b) = if (round + self.session).is_multiple_of(2) {
+        let (session, batch) = (self.session, self.batch);
+        let part = self.part(name);
+        let warming = batch.div_ceil(4);
+        for round in 0..warming + batch {
+            let (a, b) = if (round + session).is_multiple_of(2) {
                 let a = ours()?;
                 (a, floor()?)
             } else {
@@ -133,6 +130,21 @@ impl Rounds {
             }
         }
         Ok(())
+    }
+
+    /// A round of a part whose figures were counted or computed: in bytes, or in seconds.
+    pub fn count(&mut self, name: &str, ours: f64, floor: f64) {
+        let part = self.part(name);
+        part.ours.push(ours);
+        part.floor.push(floor);
+    }
+
+    fn part(&mut self, name: &str) -> &mut Part {
+        let at = self.parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
+            self.parts.push(Part { name: name.into(), ours: Vec::new(), floor: Vec::new() });
+            self.parts.len() - 1
+        });
+        &mut self.parts[at]
     }
 }
 

@@ -13,23 +13,24 @@ mod touched;
 pub use latency::{SIGBUS, SIGNAL, USERFAULTFD};
 pub use migrate::{D2H, H2D};
 pub use scan::{SCAN, SCAN_SIGBUS, SCAN_SIGNAL};
+pub use touched::Touched;
 
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use vksvm::{Faults, Placement, Stats, Svm};
 
 /// Bytes that are scanned and migrated.
-const LARGE: usize = 256 << 20;
+pub const LARGE: usize = 256 << 20;
 
-/// A heap whose pages move.
-fn discrete(faults: Faults) -> Result<Svm> {
+/// A heap whose pages move for every launch, however soon the CPU takes them back: moving is what is measured.
+pub fn discrete(faults: Faults) -> Result<Svm> {
     // Room for what is moved, and for as much again: nothing is ever evicted by itself.
     let budget = 2 * LARGE as u64;
-    Ok(Svm::builder().placement(Placement::Discrete).faults(faults).device_budget(budget).open()?)
+    Ok(Svm::builder().placement(Placement::Discrete).faults(faults).device_budget(budget).in_place(false).open()?)
 }
 
 /// What has happened to pages once it is `so`. Touches are counted after the CPU has gone on.
-fn counted(svm: &Svm, so: impl Fn(&Stats) -> bool) -> Result<Stats> {
+pub fn counted(svm: &Svm, so: impl Fn(&Stats) -> bool) -> Result<Stats> {
     let start = Instant::now();
     loop {
         let stats = svm.stats();
@@ -42,7 +43,7 @@ fn counted(svm: &Svm, so: impl Fn(&Stats) -> bool) -> Result<Stats> {
 }
 
 /// Reads all of `words`, as fast as memory lets it: the compiler uses vector instructions.
-fn sum(words: &[u32]) -> u64 {
+pub fn sum(words: &[u32]) -> u64 {
     let (pairs, rest) = words.as_chunks::<2>();
     let pair = |[low, high]: &[u32; 2]| u64::from(*low) | u64::from(*high) << 32;
     let whole = pairs.iter().map(pair).fold(0, u64::wrapping_add);

@@ -17,6 +17,8 @@ pub enum Unit {
     Us,
     /// Milliseconds.
     Ms,
+    /// Mebibytes.
+    MiB,
 }
 
 /// What a benchmark must not exceed.
@@ -42,15 +44,18 @@ impl Unit {
             Unit::Ns => "ns",
             Unit::Us => "us",
             Unit::Ms => "ms",
+            Unit::MiB => "MiB",
         }
     }
 
-    fn of(self, seconds: f64) -> f64 {
-        seconds
+    /// Seconds, or bytes, in this unit.
+    fn of(self, value: f64) -> f64 {
+        value
             * match self {
                 Unit::Ns => 1e9,
                 Unit::Us => 1e6,
                 Unit::Ms => 1e3,
+                Unit::MiB => 1.0 / (1 << 20) as f64,
             }
     }
 }
@@ -60,9 +65,9 @@ impl Row {
         self.pair.ours.median / self.pair.floor.median
     }
 
-    /// A round's seconds as the figure that is reported.
-    fn figure(&self, seconds: f64) -> f64 {
-        self.benchmark.unit.of(seconds) / self.benchmark.steps as f64
+    /// What a round came to, as the figure that is reported.
+    fn figure(&self, value: f64) -> f64 {
+        self.benchmark.unit.of(value) / self.benchmark.steps as f64
     }
 
     fn verdict(&self) -> &'static str {
@@ -87,7 +92,7 @@ impl Row {
     /// Prints the row.
     pub fn print(&self) {
         let side = |s: &Summary| {
-            let [median, low, high] = [s.median, s.low, s.high].map(|seconds| self.figure(seconds));
+            let [median, low, high] = [s.median, s.low, s.high].map(|value| self.figure(value));
             format!("{median:.2} {} ({low:.2}-{high:.2})", self.benchmark.unit.name())
         };
         let unit = self.benchmark.unit.name();
@@ -96,7 +101,7 @@ impl Row {
             Some(Bound::Ratio(bound)) => format!("{bound:.2}"),
             Some(Bound::Figure(bound)) => format!("{bound:.0} {unit}"),
         };
-        let moving = if self.pair.settled { "" } else { ", medians still moving" };
+        let moving = if self.pair.settled || self.benchmark.limit.is_zero() { "" } else { ", medians still moving" };
         println!(
             "{:<32} {:>32} {:>32} {:>7.3} {:>7}  {:<12} {} ({}){moving}",
             self.benchmark.name,

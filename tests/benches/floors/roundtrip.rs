@@ -15,7 +15,7 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Bench, Benchmark,
+    Bench, Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
     saxpy::{BareSaxpyArguments, LOCAL, Quad, SAXPY, Saxpy},
@@ -36,6 +36,7 @@ pub const ROUNDTRIP: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(0.8)),
     batch: 5,
     sessions: 10,
+    limit: LIMIT,
     session: |bench, rounds| roundtrip(bench, rounds, Data::InVecs),
 };
 

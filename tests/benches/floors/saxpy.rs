@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    Bench, Benchmark,
+    Bench, Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -64,6 +64,7 @@ pub const SAXPY_OVER_BARE: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.05)),
     batch: 6,
     sessions: 10,
+    limit: LIMIT,
     session: saxpy,
 };
 

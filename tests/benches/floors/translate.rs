@@ -13,14 +13,14 @@
 mod corpus;
 
 use crate::{
-    Benchmark,
+    Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
 use anyhow::{Context, Result, ensure};
 use std::{path::Path, time::Duration};
 use vksvm::{Svm, Translation};
-use vksvm_samples::workloads::{ALL, Job, Size, Workload};
+use vksvm_samples::workloads::{ALL, Advice, Job, Size, Workload};
 
 /// Table form, everything in place.
 pub const TABLE: Benchmark = Benchmark {
@@ -30,6 +30,7 @@ pub const TABLE: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.6)),
     batch: 3,
     sessions: 5,
+    limit: LIMIT,
     session: |_, rounds| session(rounds, Translation::Table),
 };
 
@@ -41,6 +42,7 @@ pub const OFFSET: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.05)),
     batch: 3,
     sessions: 5,
+    limit: LIMIT,
     session: |_, rounds| session(rounds, Translation::Offset),
 };
 
@@ -57,7 +59,15 @@ fn session(rounds: &mut Rounds, translation: Translation) -> Result<()> {
 /// The device's time for a run of medium size, whose result is checked.
 fn run(workload: &Workload, svm: &Svm) -> Result<Duration> {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("floors");
-    let job = Job { svm, size: workload.units(Size::Medium), seed: 1, input: None, out: &out, step: &|_| {} };
+    let job = Job {
+        svm,
+        size: workload.units(Size::Medium),
+        seed: 1,
+        advice: Advice::default(),
+        input: None,
+        out: &out,
+        step: &|_| {},
+    };
     let outcome = workload.run(&job).with_context(|| format!("workload {}", workload.name))?;
     outcome.check.map_err(|wrong| anyhow::anyhow!("workload {}: {wrong}", workload.name))?;
     ensure!(!outcome.measured.kernel.is_zero(), "the device has no timestamps");

@@ -27,12 +27,20 @@ const BELIEVED: u64 = 64;
 pub struct Auto {
     costs: Costs,
     history: History,
+    /// Whether pages that bounce stay with the host for a while.
+    guards: bool,
 }
 
 impl Auto {
     /// Knows the device's costs and nothing else.
     pub fn new(costs: Costs) -> Auto {
-        Auto { costs, history: History::new() }
+        Auto { costs, history: History::new(), guards: true }
+    }
+
+    /// Lets pages bounce as they will, so that it can be told what the guard is worth (feature `seam`).
+    #[cfg(feature = "seam")]
+    pub fn unguarded(self) -> Auto {
+        Auto { guards: false, ..self }
     }
 
     /// The costs that it reckons with.
@@ -92,7 +100,7 @@ impl Policy for Auto {
 
     fn touched(&self, notes: &mut Notes, page: usize, write: bool, home: bool, now: u64) -> bool {
         notes.touched(page, write, home);
-        home && notes.guard.went(page, now)
+        home && self.guards && notes.guard.went(page, now)
     }
 
     fn shares(&self, notes: &Notes, pages: Mask) -> Mask {
@@ -257,5 +265,17 @@ mod tests {
         assert_eq!(began, [false, false, true, false]);
         let turn = world.auto.begin(1, 1_300_000);
         assert_eq!(world.auto.place(&turn, &world.notes[0], page, page).stays, page);
+    }
+
+    #[cfg(feature = "seam")]
+    #[test]
+    fn without_the_guard_they_bounce() {
+        let mut world = World::new(1);
+        world.auto = Auto::new(Costs::PCIE4).unguarded();
+        for now in (0..10).map(|i| i * 300_000) {
+            world.auto.arrived(&mut world.notes[0], Mask::page(3), false, now);
+            assert!(!world.auto.touched(&mut world.notes[0], 3, true, true, now + 100_000));
+        }
+        assert_eq!(world.notes[0].bouncing(3_100_000), Mask::NONE);
     }
 }

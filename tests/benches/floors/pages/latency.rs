@@ -13,7 +13,7 @@ use super::{
     touched::{BareTouched, Touched},
 };
 use crate::{
-    Bench, Benchmark,
+    Bench, Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -29,6 +29,7 @@ pub const USERFAULTFD: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.25)),
     batch: 200,
     sessions: 10,
+    limit: LIMIT,
     session: |bench, rounds| latency(bench, rounds, Faults::Userfaultfd, Way::Userfaultfd),
 };
 

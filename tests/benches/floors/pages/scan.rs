@@ -9,7 +9,7 @@ use super::{
     touched::{BareTouched, Touched},
 };
 use crate::{
-    Bench, Benchmark,
+    Bench, Benchmark, LIMIT,
     measure::Rounds,
     report::{Bound, Unit},
 };
@@ -25,6 +25,7 @@ pub const SCAN: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(1.3)),
     batch: 4,
     sessions: 10,
+    limit: LIMIT,
     session: |bench, rounds| scan(bench, rounds, Faults::Userfaultfd),
 };
 
