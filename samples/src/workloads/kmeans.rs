@@ -97,7 +97,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let measured = meter.stop()?;
 
     job.step("checking");
-    let check = reference::check(&points, &labels, &steps);
+    let check = reference::check(&points.numbers, points.dims, &labels, &steps);
     let inertia = steps.last().map_or(0.0, |step| step.inertia) / count as f64;
     let agreement = agreement(&labels, &points, &rows);
     let agreement = agreement.map_or(String::new(), |share| format!(", {:.1} % agree with the classes", 100.0 * share));

@@ -73,7 +73,7 @@ struct Part {
 }
 
 fn run(job: &Job) -> Result<Outcome> {
-    let n = job.size_up_to(1 << 27)?;
+    let n = job.size_up_to(1 << 25)?;
     job.step("filling the matrix");
     let matrix = Diagonals::random(n, &mut job.rng(0));
     let parts = matrix.in_heap(job.svm)?;
