@@ -287,8 +287,8 @@ mod tests {
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert!(matches!((run.open.faults, run.open.in_place), (Faults::Sigbus, Switch::Off)));
         assert_eq!(run.open.device_budget, Some(16 << 20));
-        assert_eq!((run.advice, run.advice.policy()), (Advice::Auto, None));
         assert_eq!([run.trace, run.report], [Some("t.json".into()), Some("r.html".into())]);
+        assert_eq!((run.advice, run.advice.policy()), (Advice::Auto, None));
         let line = "svm-samples run all --advice none --device-model pcie3";
         let Command::Run(run) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
         assert!(matches!(run.open.device_model, DeviceModel::Pcie3));

@@ -7,6 +7,7 @@ use crate::{
     seen::Seen,
 };
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use std::io::Write;
 use vksvm_samples::workloads::{ALL, Job, Size, Workload};
 
@@ -94,7 +95,9 @@ fn check_input(options: &RunOptions, chosen: &[&Workload]) -> Result<()> {
 fn title(options: &RunOptions, rows: &[Row]) -> String {
     let names: Vec<_> = rows.iter().map(Row::workload).collect();
     let size = options.size.map_or(String::new(), |size| format!(", size {size}"));
-    format!("{}{size}", names.join(", "))
+    let advice =
+        options.advice.to_possible_value().map_or(String::new(), |advice| format!(", advice {}", advice.get_name()));
+    format!("{}{size}{advice}", names.join(", "))
 }
 
 /// In the workload's unit. A file given without a size is taken as it is.

@@ -27,7 +27,7 @@ const BUILD: u64 = 1200;
 const TESTS: u64 = 1500;
 const FULL: u64 = 3600;
 
-/// Workloads in unified placement, as they are and with their addresses looked up.
+/// Workloads in unified placement, as they are and with their addresses looked up; in medium size on one driver only.
 const UNIFIED: &[Setting] = &[Setting {
     name: "unified",
     placement: "unified",
@@ -36,22 +36,22 @@ const UNIFIED: &[Setting] = &[Setting {
     options: &[],
     counts: &[],
 }];
-const TABLE: &[Setting] = &[Setting { name: "table", translation: "table", ..UNIFIED[0] }];
+const UNIFIED_SMALL: &[Setting] = &[Setting { options: &["--size", "small"], ..UNIFIED[0] }];
+const TABLE: &[Setting] = &[Setting { name: "table", translation: "table", ..UNIFIED_SMALL[0] }];
 
-/// Workloads whose pages move: with each way to serve faults, with a budget that some do not fit into, and with nothing left to
-/// be used in place. None of them has launches that take each other's place; the device tests have.
+/// Workloads whose pages move: with each way to serve faults, with a budget that most do not fit into, and with nothing left to be
+/// used in place. Where they run on two drivers, each has half of it.
 const DISCRETE: &[Setting] = &[
-    moving("userfaultfd", "userfaultfd", LARGE, IN_PLACE),
-    moving("sigbus", "sigbus", SMALL, MOVED),
-    moving("signal", "signal", SMALL, MOVED),
-    moving("userfaultfd-moved", "userfaultfd", ONLY_MOVED, MOVED),
+    moving("userfaultfd", "userfaultfd", SMALL, IN_PLACE),
     moving("sigbus-moved", "sigbus", ONLY_MOVED, MOVED),
+    moving("signal", "signal", SMALL, IN_PLACE),
+    moving("userfaultfd-moved", "userfaultfd", ONLY_MOVED, MOVED),
+    moving("sigbus", "sigbus", SMALL, IN_PLACE),
     moving("signal-moved", "signal", ONLY_MOVED, MOVED),
 ];
-const LARGE: &[&str] = &["--device-budget", "2MiB"];
 const SMALL: &[&str] = &["--size", "small", "--device-budget", "2MiB"];
 const ONLY_MOVED: &[&str] = &["--size", "small", "--device-budget", "2MiB", "--in-place", "off"];
-const MOVED: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host"];
+const MOVED: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host", "evictions"];
 const IN_PLACE: &[&str] = &["cpu_faults", "bytes_to_device", "bytes_to_host", "in_place_pages"];
 
 const fn moving(
@@ -153,10 +153,25 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
         }
         step(&format!("device-{}", mesa.name), Work::Tests(tests));
     }
-    for mesa in mesas {
-        step(&format!("workloads-{}", mesa.name), Work::Workloads(mesa.clone(), UNIFIED));
-        step(&format!("workloads-table-{}", mesa.name), Work::Workloads(mesa.clone(), TABLE));
-        step(&format!("workloads-discrete-{}", mesa.name), Work::Workloads(mesa.clone(), DISCRETE));
+    for (at, mesa) in mesas.iter().enumerate() {
+        let last = at + 1 == mesas.len();
+        let mut run = |name: &str, settings| {
+            step(&format!("workloads-{name}{}", mesa.name), Work::Workloads(mesa.clone(), settings));
+        };
+        run("", if last || full { UNIFIED } else { UNIFIED_SMALL });
+        run("table-", TABLE);
+        let shared = mesas.len() == 2 && !full;
+        let (first, second) = DISCRETE.split_at(DISCRETE.len() / 2);
+        run(
+            "discrete-",
+            if !shared {
+                DISCRETE
+            } else if last {
+                second
+            } else {
+                first
+            },
+        );
     }
     step("package", Work::Check(|| package::check(&crate::root(), &crate::target())));
     step("manifest", Work::Check(|| manifest::check(&crate::root())));
@@ -282,9 +297,9 @@ mod tests {
         );
         assert!(line("workloads-newer").contains("VK_DRIVER_FILES=/icd"));
         assert!(line("workloads-table-newer").contains("VK_DRIVER_FILES=/icd"));
-        assert!(line("workloads-table-system").ends_with("--translation table --json"));
+        assert!(line("workloads-table-system").ends_with("--translation table --size small --json"));
         let discrete = line("workloads-discrete-newer");
-        assert_eq!(discrete.lines().count(), DISCRETE.len());
+        assert_eq!(discrete.lines().count() + line("workloads-discrete-system").lines().count(), DISCRETE.len());
         assert!(discrete.lines().all(|line| line.contains("VKSVM_DETECT_UNTRANSLATED=1")), "{discrete}");
     }
 

@@ -21,7 +21,8 @@
 //!              └──────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A launch that writes a page which is with the host goes both steps down at once: revoke, copy in.
+//! A launch that writes a page which is with the host goes both steps down at once: revoke, copy in. Besides, a page goes from DEVICE to BOTH
+//! without the CPU's doing: it is copied home ahead of eviction, or its content is of no use. The CPU stays kept from it until it touches it.
 //!
 //! Every arrow is: *plan* under the block's lock, which ends with the pages marked as moving; *carry out* without it; *commit* under
 //! it again, which clears the mark and wakes who waits. A page that is moving is nobody else's. A page that a launch *holds* (it was made
@@ -33,7 +34,7 @@
 //! | state | `device` | `stale` | `revoked` or `protected` |
 //! |---|---|---|---|
 //! | HOST | – | – | neither; either after an error, until the next touch |
-//! | BOTH | yes | – | `protected`; `revoked` under the hunt for untranslated accesses |
+//! | BOTH | yes | – | `protected`; or `revoked`: under the hunt for untranslated accesses, or where the CPU has not asked for it |
 //! | DEVICE | yes | yes | `revoked` |
 //!
 //! Which page should move for a launch, and which should go for it, is the matter of a [`Policy`]: the protocol asks it and sees to it

@@ -52,7 +52,8 @@ fn unread(error: &Error) {
 
 impl Svm {
     /// What happened since the heap was opened, as far as it was logged: see [`SvmBuilder::trace`](crate::SvmBuilder::trace); `None` where it
-    /// was not. Waits for the launches issued so far, so that their times are known.
+    /// was not. Waits for the launches issued so far, so that their times are known; others wait
+    /// meanwhile to be submitted.
     pub fn recording(&self) -> Option<Recording> {
         let inner = &self.0;
         if !inner.trace.is_on() {

@@ -195,8 +195,7 @@ impl Plan {
                 let imports =
                     in_place.as_ref().ok().map(|_| unsafe { Imports::new(device, views(Shown::Runtime), segment) });
                 let hunt = config.detect_untranslated && device.info.is_cpu;
-                let Decider { policy, costs, why: decides } =
-                    costs::policy(config, seam, device, in_place.is_ok())?;
+                let Decider { policy, costs, why: decides } = costs::policy(config, seam, device, in_place.is_ok())?;
                 let parts = discrete::Parts {
                     device: device.clone(),
                     queue: queue.clone(),

@@ -34,7 +34,7 @@ impl Recording {
             (fault.since, What::Touch { page: fault.page, pages: fault.pages.max(1), write: fault.write })
         });
         let hints = self.hints.iter().map(|hint| (hint.at, hint.hint.what(hint.pages.clone())));
-        let freed = self.allocations.iter().filter(|allocation| allocation.touched);
+        let freed = self.allocations.iter().filter(|allocation| allocation.touched.is_some());
         let frees = freed.filter_map(|one| Some((one.until?, What::Free { pages: one.pages.clone() })));
         let mut all: Vec<(u64, What)> = launches.chain(faults).chain(hints).chain(frees).collect();
         all.sort_by_key(|(at, _)| *at);

@@ -54,6 +54,7 @@ impl Hint {
     }
 
     /// In a few words.
+    #[cfg(feature = "report")]
     pub(super) fn name(self) -> &'static str {
         match self {
             Hint::Said(Advised::ReadMostly, true) => "advise_read_mostly",

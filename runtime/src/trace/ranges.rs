@@ -60,6 +60,12 @@ impl Ranges {
         self.0.get(at).filter(|range| range.pages.contains(&page)).map(|_| at)
     }
 
+    /// The numbers of the ranges that have some of these pages.
+    pub fn of_pages(&self, pages: &Range<usize>) -> impl Iterator<Item = usize> + use<> {
+        let first = self.0.partition_point(|range| range.pages.end <= pages.start);
+        first..self.0.partition_point(|range| range.pages.start < pages.end).max(first)
+    }
+
     /// From the first page to the last, with what lies between the ranges.
     pub fn extent(&self) -> Range<usize> {
         match (self.0.first(), self.0.last()) {
@@ -100,29 +106,30 @@ fn touched(recording: &Recording) -> Vec<Range<usize>> {
     joined
 }
 
-/// The allocations that something happened to. Pages that several had, one after the other, are divided where one of them begins or ends.
+/// What of the allocations something happened to. Pages that several had, one after the other, are divided where one of them begins or
+/// ends.
 fn allocated(recording: &Recording) -> Vec<Shown> {
-    let touched: Vec<&Allocation> = recording.allocations.iter().filter(|allocation| allocation.touched).collect();
-    let mut borders: Vec<usize> = touched.iter().flat_map(|a| [a.pages.start, a.pages.end]).collect();
+    let touched = recording.allocations.iter().filter_map(|allocation| Some((allocation.touched.clone()?, allocation)));
+    let mut coming: Vec<(Range<usize>, &Allocation)> = touched.collect();
+    let mut borders: Vec<usize> = coming.iter().flat_map(|(pages, _)| [pages.start, pages.end]).collect();
     borders.sort_unstable();
     borders.dedup();
-    let mut by_start = touched;
-    by_start.sort_by_key(|allocation| allocation.pages.start);
-    let mut coming = by_start.into_iter().peekable();
-    let mut here: Vec<&Allocation> = vec![];
+    coming.sort_by_key(|(pages, _)| pages.start);
+    let mut coming = coming.into_iter().peekable();
+    let mut here: Vec<(Range<usize>, &Allocation)> = vec![];
     let mut found: Vec<(Vec<&str>, Range<usize>)> = vec![];
     for (from, to) in borders.iter().zip(borders.iter().skip(1)) {
-        let stays = here.iter().any(|allocation| allocation.pages.end > *from);
-        here.retain(|allocation| allocation.pages.end > *from);
-        while let Some(allocation) = coming.next_if(|allocation| allocation.pages.start == *from) {
-            here.push(allocation);
+        here.retain(|(pages, _)| pages.end > *from);
+        let stays = !here.is_empty();
+        while let Some(next) = coming.next_if(|(pages, _)| pages.start == *from) {
+            here.push(next);
         }
         if here.is_empty() {
             continue;
         }
-        here.sort_by_key(|allocation| allocation.from);
+        here.sort_by_key(|(_, allocation)| allocation.from);
         let mut names: Vec<&str> = vec![];
-        for name in here.iter().filter_map(|allocation| allocation.name.as_deref()) {
+        for name in here.iter().filter_map(|(_, allocation)| allocation.name.as_deref()) {
             if !names.contains(&name) {
                 names.push(name);
             }

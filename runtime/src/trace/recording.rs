@@ -124,8 +124,8 @@ pub(super) struct Allocation {
     pub until: Option<u64>,
     /// The last that it was given.
     pub name: Option<String>,
-    /// Whether launches, moves or faults had to do with it.
-    pub touched: bool,
+    /// From the first to the last of its pages that launches, moves or faults had to do with.
+    pub touched: Option<Range<usize>>,
 }
 
 impl Recording {
@@ -155,7 +155,8 @@ impl Recording {
     /// The first and the last moment of what was logged.
     pub(super) fn time(&self) -> Range<u64> {
         let launches = self.launches.iter().flat_map(|launch| launch.ran.into_iter().flatten().chain([launch.issued]));
-        let moves = self.moves.iter().flat_map(|m| [m.since, m.at]);
+        // Frees at a program's end would only make the rest small.
+        let moves = self.moves.iter().filter(|m| m.cause != Cause::Freed).flat_map(|m| [m.since, m.at]);
         let faults = self.faults.iter().flat_map(|fault| [fault.since, fault.at]);
         let all = launches.chain(moves).chain(faults);
         let (first, last) = all.fold((u64::MAX, 0), |(first, last), at| (first.min(at), last.max(at)));
@@ -256,7 +257,7 @@ impl<'c> Reader<'c> {
                     Some(known) => self.allocations[*known].pages = pages,
                     None => {
                         self.live.insert(first, self.allocations.len());
-                        self.allocations.push(Allocation { pages, from: at, until: None, name: None, touched: false });
+                        self.allocations.push(Allocation { pages, from: at, until: None, name: None, touched: None });
                     }
                 }
             }
@@ -279,7 +280,11 @@ impl<'c> Reader<'c> {
             if allocation.pages.end <= pages.start {
                 break;
             }
-            allocation.touched = true;
+            let here = pages.start.max(allocation.pages.start)..pages.end.min(allocation.pages.end);
+            allocation.touched = Some(match &allocation.touched {
+                Some(known) => known.start.min(here.start)..known.end.max(here.end),
+                None => here,
+            });
         }
     }
 
@@ -314,6 +319,7 @@ fn name(allocations: &mut Vec<Allocation>, region: &NamedRegion, heap: Span) {
         found = true;
     }
     if !found && !pages.is_empty() {
-        allocations.push(Allocation { pages, from: *since, until: None, name: Some(name.clone()), touched: true });
+        let touched = Some(pages.clone());
+        allocations.push(Allocation { pages, from: *since, until: None, name: Some(name.clone()), touched });
     }
 }

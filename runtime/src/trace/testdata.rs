@@ -1,6 +1,6 @@
 //! Recordings made by hand, for tests.
 
-use super::{About, Cause, Clock, Entry, Reading, Recording, log::Contents, names::Given, recording::Parts};
+use super::{About, Cause, Clock, Entry, Hint, Reading, Recording, log::Contents, names::Given, recording::Parts};
 use crate::{
     Backing, Capabilities, Placement, Stats, Translation,
     addr::{PAGE, Span},
@@ -17,6 +17,8 @@ pub(super) const BUDGET: u64 = 64 << 20;
 #[derive(Default)]
 pub(super) struct Script {
     pub entries: Vec<Entry>,
+    /// As the counters have it.
+    pub device_peak_bytes: u64,
     names: Given,
     now: u64,
     points: u64,
@@ -37,6 +39,11 @@ impl Script {
             let span = Span { start, end: start + (pages * PAGE) as u64 };
             self.names.regions.push(super::names::NamedRegion { span, name: name.into(), since: at });
         }
+    }
+
+    pub fn hint(&mut self, first: usize, pages: usize, hint: Hint) {
+        let at = self.tick();
+        self.entries.push(Entry::Hinted { hint, first, pages, thread: 7, at });
     }
 
     pub fn free(&mut self, first: usize, pages: usize) {
@@ -91,7 +98,12 @@ impl Script {
         let clock = Clock { readings: vec![Reading { ticks: 0, host: 0, within: 10 }], tick_ns: 1.0, bits: 64 };
         let about = About {
             capabilities: capabilities(),
-            stats: Stats { bytes_to_device: 12345, launches: self.points, ..Stats::default() },
+            stats: Stats {
+                bytes_to_device: 12345,
+                device_peak_bytes: self.device_peak_bytes,
+                launches: self.points,
+                ..Stats::default()
+            },
             heap: Span { start: HEAP, end: HEAP + (1 << 32) },
             clock,
             costs: Some((vksvm_pages::DeviceModel::Pcie4, vksvm_pages::Costs::PCIE4)),

@@ -1,9 +1,13 @@
 //! What is made of recordings whose content is known.
 
-use super::{Cause, Entry, Output, report, testdata::Script};
+use super::{
+    Cause, Entry, Hint, Output, report,
+    testdata::{BUDGET, Script},
+};
 use crate::{Error, addr::PAGE};
 use serde_json::Value;
 use std::collections::HashMap;
+use vksvm_pages::Advised;
 
 const MIB: usize = (1 << 20) / PAGE;
 
@@ -108,6 +112,31 @@ fn data_that_is_evicted_and_fetched_again_is_found() {
 }
 
 #[test]
+fn pieces_of_one_name_are_judged_together_and_what_is_hot_should_stay() {
+    let mut script = Script::default();
+    (0..40).for_each(|piece| script.allocation(piece * MIB, MIB, "edges"));
+    script.allocation(40 * MIB, 4 * MIB, "ranks");
+    for _ in 0..3 {
+        script.arrives(40 * MIB, 4 * MIB, Cause::Launch);
+        for piece in 0..40 {
+            script.arrives(piece * MIB, MIB, Cause::Launch);
+            script.launch("K", &[(piece * MIB, MIB, false, false), (40 * MIB, 4 * MIB, false, false)]);
+            script.left(piece * MIB, MIB, Cause::Eviction);
+        }
+        script.left(40 * MIB, 4 * MIB, Cause::Eviction);
+    }
+    let data = report(script);
+    let found: Vec<_> =
+        data["findings"].as_array().unwrap().iter().map(|finding| finding["advice"].as_str().unwrap()).collect();
+    assert!(found[0].starts_with("prefer_location(Host) on 'edges'"), "{found:?}");
+    assert!(found[1].starts_with("prefer_location(Device) on 'ranks', or access_hint(hot)"), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+    let groups = data["groups"].as_array().unwrap();
+    let of = |group: &Value| ["ranges", "launches"].map(|field| group[field].as_u64().unwrap());
+    assert_eq!(groups.iter().map(of).collect::<Vec<_>>(), [[40, 120], [1, 120]]);
+}
+
+#[test]
 fn what_is_used_once_is_found() {
     let mut script = Script::default();
     script.allocation(0, 32 * MIB, "stream");
@@ -135,15 +164,24 @@ fn prefetches_in_vain_are_found() {
 
 #[test]
 fn what_is_used_in_place_often_is_found() {
-    let mut script = Script::default();
-    script.allocation(0, 2 * MIB, "centroids");
-    (0..20).for_each(|_| script.launch("K", &[(0, 2 * MIB, false, true)]));
-    let (kinds, text) = findings(script);
+    let script = || {
+        let mut script = Script::default();
+        script.allocation(0, 2 * MIB, "centroids");
+        (0..20).for_each(|_| script.launch("K", &[(0, 2 * MIB, false, true)]));
+        script
+    };
+    let (kinds, text) = findings(script());
     assert_eq!(kinds, ["in-place"]);
     assert!(
         text.contains("up to 20 times, 40 MiB in all") && text.contains("prefer_location(Device) on 'centroids'"),
         "{text}"
     );
+    let mut full = script();
+    full.device_peak_bytes = BUDGET;
+    assert_eq!(findings(full).0, ["fine"], "others would have to leave");
+    let mut advised = script();
+    advised.hint(0, 2 * MIB, Hint::Said(Advised::PrefersHost, true));
+    assert_eq!(findings(advised).0, ["fine"], "the program knows what it wants");
 }
 
 #[test]

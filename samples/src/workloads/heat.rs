@@ -52,7 +52,7 @@ const RATE: f32 = 7.0 / 32.0;
 const PICTURE: usize = 1024;
 
 fn run(job: &Job) -> Result<Outcome> {
-    let side = job.size_up_to(1 << 15)?;
+    let side = job.size_up_to(1 << 14)?;
     job.step("laying the wires");
     let mut plate = Blocks::<f32>::zeroed(job.svm, side * side)?;
     lay_wires(&mut plate, side, &mut job.rng(0));

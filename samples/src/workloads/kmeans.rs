@@ -97,7 +97,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let measured = meter.stop()?;
 
     job.step("checking");
-    let check = reference::check(&points, &labels, &steps);
+    let check = reference::check(&points.numbers, points.dims, &labels, &steps);
     let inertia = steps.last().map_or(0.0, |step| step.inertia) / count as f64;
     let agreement = agreement(&labels, &points, &rows);
     let agreement = agreement.map_or(String::new(), |share| format!(", {:.1} % agree with the classes", 100.0 * share));
@@ -145,6 +145,10 @@ fn cluster(
     let mut centre = svm.try_vec(centres)?;
     let mut labels = svm.try_zeroed::<u32>(count)?;
     let mut partial = svm.try_zeroed::<f32>(count.div_ceil(each) * GROUPS * sums)?;
+    svm.name(&points.numbers[..], "points");
+    svm.name(&centre, "centres");
+    svm.name(&labels, "labels");
+    svm.name(&partial, "partial sums");
     let mut steps: Vec<Step> = vec![];
     job.names([((&points.numbers).into(), "points"), ((&centre).into(), "centres")]);
     job.names([((&labels).into(), "labels"), ((&partial).into(), "sums")]);

@@ -48,8 +48,8 @@ struct Put<'a> {
 
 const SHARDS: usize = 16;
 
-/// The most keys: twice as many slots, and keys that requests add, can still be counted in 32 bits.
-const MOST_KEYS: u64 = 1 << 29;
+/// The most keys: they, and those that requests add, have 32 bits, and so have a shard's slots.
+const MOST_KEYS: u64 = 1 << 28;
 
 fn run(job: &Job) -> Result<Outcome> {
     let plan = Plan::of(job.size_up_to(MOST_KEYS)?.max(SHARDS));
@@ -69,6 +69,7 @@ fn run(job: &Job) -> Result<Outcome> {
     let measured = meter.stop()?;
 
     job.step("checking");
+    let tables: Vec<_> = tables.iter().map(|table| (&table.slots[..], table.refused[0])).collect();
     let check = check(&plan, &tables, &requests, &answers);
     let gets = requests.iter().filter(|request| request.put.is_none()).count();
     let most = launches.iter().max().copied().unwrap_or_default();
@@ -122,8 +123,8 @@ fn serve(
 }
 
 /// Replays the requests one by one on a plain array: every get must have had the value of the last put before it, and in
-/// the end the tables must hold each key once, with its last value.
-fn check(plan: &Plan, tables: &[Table], requests: &[Request], answers: &[u32]) -> Result<(), String> {
+/// the end the tables must hold each key once, with its last value. A table's second part is how many pairs it refused.
+fn check(plan: &Plan, tables: &[(&[Pair], u32)], requests: &[Request], answers: &[u32]) -> Result<(), String> {
     let mut values = vec![0; plan.keys_in_the_end() + 1];
     (1..=plan.keys).for_each(|key| values[key] = plan.first_value(key as u32));
     for (i, (request, &answer)) in requests.iter().zip(answers).enumerate() {
@@ -135,11 +136,11 @@ fn check(plan: &Plan, tables: &[Table], requests: &[Request], answers: &[u32]) -
         }
     }
     let mut found = vec![0u32; values.len()];
-    for (number, table) in tables.iter().enumerate() {
-        if table.refused[0] > 0 {
-            return Err(format!("shard {number} refused {} pairs", table.refused[0]));
+    for (number, &(slots, refused)) in tables.iter().enumerate() {
+        if refused > 0 {
+            return Err(format!("shard {number} refused {refused} pairs"));
         }
-        for pair in table.slots.iter().filter(|pair| pair.key != 0) {
+        for pair in slots.iter().filter(|pair| pair.key != 0) {
             match values.get(pair.key as usize) {
                 Some(value) if *value == pair.value && plan.shard(pair.key) == number => found[pair.key as usize] += 1,
                 Some(value) => {
@@ -153,4 +154,43 @@ fn check(plan: &Plan, tables: &[Table], requests: &[Request], answers: &[u32]) -
     }
     let wrong = values.iter().zip(&found).skip(1).position(|(&value, &times)| times != u32::from(value != 0));
     wrong.map_or(Ok(()), |at| Err(format!("key {} is held {} times", at + 1, found[at + 1])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_answers_and_tables_are_found() {
+        // A key a shard, and one more in the last.
+        let plan = Plan::of(16);
+        let first = |key| plan.first_value(key);
+        let ask = |key, put| Request { key, put };
+        let requests = [ask(3, None), ask(3, Some(7)), ask(3, None), ask(16, None)];
+        let answers = [first(3), 0, 7, first(16)];
+        let value = |key| if key == 3 { 7 } else { first(key) };
+        let held: Vec<_> =
+            (1..=16).map(|key| vec![Pair { key, value: value(key) }, Pair { key: 0, value: 0 }]).collect();
+        let check = |held: &[Vec<Pair>], refused, answers: &[u32]| {
+            let tables: Vec<_> = held.iter().map(|slots| (&slots[..], refused)).collect();
+            super::check(&plan, &tables, &requests, answers)
+        };
+        assert_eq!(check(&held, 0, &answers), Ok(()));
+        assert!(check(&held, 1, &answers).unwrap_err().contains("refused"));
+        for (at, wrong) in [(0, 7), (2, first(3)), (3, 0)] {
+            let mut answers = answers;
+            answers[at] = wrong;
+            assert!(check(&held, 0, &answers).unwrap_err().starts_with(&format!("request {at}:")));
+        }
+        let spoiled = |spoil: &dyn Fn(&mut [Vec<Pair>])| {
+            let mut held = held.clone();
+            spoil(&mut held);
+            check(&held, 0, &answers).unwrap_err()
+        };
+        assert!(spoiled(&|held| held[2][0].value = first(3)).contains("should be 7"), "the put was lost");
+        assert!(spoiled(&|held| held[4][0].key = 0).contains("key 5 is held 0 times"));
+        assert!(spoiled(&|held| held[4][1] = held[4][0]).contains("key 5 is held 2 times"));
+        assert!(spoiled(&|held| held.swap(4, 5)).contains("the shard its key's"));
+        assert!(spoiled(&|held| held[4][1] = Pair { key: 99, value: 1 }).contains("nobody put there"));
+    }
 }

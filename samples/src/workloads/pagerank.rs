@@ -118,8 +118,8 @@ fn graph(job: &Job) -> Result<(Graph, HashMap<String, String>)> {
             Ok((read(data.join("flights.csv"))?, titles))
         }
         (None, Some(_)) => {
-            // Ranks are told apart from zero in single precision, and edges are counted in 32 bits.
-            let scale = job.size_up_to(26)? as u32;
+            // Edges are counted in 32 bits, and listed in ordinary memory.
+            let scale = job.size_up_to(24)? as u32;
             job.step("drawing the graph");
             Ok((Graph::rmat(scale, &mut job.rng(0)), HashMap::new()))
         }
@@ -160,6 +160,8 @@ fn parts(svm: &Svm, graph: &Graph) -> Result<Vec<Part>> {
             let row = svm.try_vec(starts[nodes.start..=nodes.end].iter().map(|start| (start - edges.start) as u32))?;
             let mut source = Blocks::zeroed(svm, edges.len())?;
             source.copy_from_slice(&sources[edges]);
+            svm.name(&row, "rows");
+            svm.name(&source[..], "edges");
             Ok(Part { nodes, row, source })
         })
         .collect()
@@ -193,6 +195,8 @@ fn rank(
     for (share, &leaving) in now.iter_mut().zip(degrees) {
         *share = 1.0 / n as f32 / leaving.max(1) as f32;
     }
+    [&now, &next].into_iter().for_each(|ranks| svm.name(&ranks[..], "ranks"));
+    svm.name(&degree[..], "degrees");
     let mut loose = svm.try_zeroed::<f32>(parts.len() * GROUPS)?;
     let mut spread = degrees.iter().filter(|&&leaving| leaving == 0).count() as f64 / n as f64;
     job.names([((&now).into(), "ranks"), ((&next).into(), "ranks"), ((&degree).into(), "degrees")]);

@@ -73,7 +73,7 @@ struct Part {
 }
 
 fn run(job: &Job) -> Result<Outcome> {
-    let n = job.size_up_to(1 << 27)?;
+    let n = job.size_up_to(1 << 25)?;
     job.step("filling the matrix");
     let matrix = Diagonals::random(n, &mut job.rng(0));
     let parts = matrix.in_heap(job.svm)?;
@@ -140,6 +140,8 @@ impl Diagonals {
                 let entries = rows.clone().map(length).sum();
                 let mut row = svm.try_with_capacity::<u32>(rows.len() + 1)?;
                 let (mut col, mut val) = (Blocks::<u32>::zeroed(svm, entries)?, Blocks::<f32>::zeroed(svm, entries)?);
+                svm.name(&col[..], "columns");
+                svm.name(&val[..], "values");
                 let (cols, vals) = (&mut col[..], &mut val[..]);
                 let mut at = 0;
                 for i in rows {
@@ -186,6 +188,7 @@ fn iterate(
 ) -> Result<(Blocks<f32>, f64)> {
     let svm = job.svm;
     let (mut x, mut y) = (Blocks::<f32>::zeroed(svm, n)?, Blocks::<f32>::zeroed(svm, n)?);
+    [(&x, "x"), (&y, "y")].into_iter().for_each(|(vector, name)| svm.name(&vector[..], name));
     x.fill(1.0);
     let mut partial = svm.try_zeroed::<f32>(parts.len() * GROUPS)?;
     let mut growth = 1.0;

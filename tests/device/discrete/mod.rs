@@ -8,6 +8,7 @@ mod hints;
 mod hmm_parity;
 mod input;
 mod kernels;
+mod lab;
 pub mod laws;
 mod mutants;
 mod recorded;
@@ -28,7 +29,8 @@ const SHARE: &str = "VKSVM_DISCRETE_SHARE";
 
 pub fn tests() -> Vec<Trial> {
     let share = std::env::var(SHARE).unwrap_or_default();
-    let mut all = vec![hints::tests(), hmm_parity::tests(), input::tests(), recorded::tests(), seeing::tests()];
+    let mut all =
+        vec![hints::tests(), lab::tests(), hmm_parity::tests(), input::tests(), recorded::tests(), seeing::tests()];
     if share != "second" {
         all.extend([laws::tests(), failing::tests()]);
     }

@@ -23,6 +23,10 @@ pub(super) struct Tally {
     pub written_back: u64,
     /// Came back to the device after the CPU had fetched it home, each time but the first.
     pub bounced: u64,
+    /// Had been copied home for that.
+    pub bounced_home: u64,
+    /// Uses in device memory, by launches.
+    pub used: u64,
     /// Uses in place, by launches.
     pub in_place: u64,
     /// Pages that were used in place so often that a copy would have paid, each once.
@@ -37,10 +41,36 @@ pub(super) struct Tally {
     pub fault_pages: u64,
     /// What they took, in ns, added up over threads.
     pub fault_ns: u64,
-    /// Launches that used it.
-    pub launches: u64,
     /// Whether the program has said where it should be, or how it is used.
     pub advised: bool,
+}
+
+impl Tally {
+    /// Adds what happened to another range.
+    pub fn add(&mut self, other: &Tally) {
+        for (sum, more) in [
+            (&mut self.to_device, other.to_device),
+            (&mut self.to_host, other.to_host),
+            (&mut self.prefetched, other.prefetched),
+            (&mut self.unread, other.unread),
+            (&mut self.used_once, other.used_once),
+            (&mut self.refetched, other.refetched),
+            (&mut self.written_back, other.written_back),
+            (&mut self.bounced, other.bounced),
+            (&mut self.bounced_home, other.bounced_home),
+            (&mut self.used, other.used),
+            (&mut self.in_place, other.in_place),
+            (&mut self.in_place_often, other.in_place_often),
+            (&mut self.in_place_often_uses, other.in_place_often_uses),
+            (&mut self.faults, other.faults),
+            (&mut self.fault_pages, other.fault_pages),
+            (&mut self.fault_ns, other.fault_ns),
+        ] {
+            *sum += more;
+        }
+        self.in_place_most = self.in_place_most.max(other.in_place_most);
+        self.advised |= other.advised;
+    }
 }
 
 /// Uses in place of one page from which a copy to the device would have paid: over a bus, reading a page in place costs about what copying it
@@ -67,7 +97,9 @@ enum Left {
         copied: bool,
     },
     /// The CPU touched it, or was about to.
-    Fetched,
+    Fetched {
+        copied: bool,
+    },
     Otherwise,
 }
 
@@ -100,15 +132,7 @@ pub(super) fn of(recording: &Recording, ranges: &Ranges) -> Vec<Tally> {
         }
     }
     for hint in recording.hints.iter().filter(|hint| hint.hint.is_advice()) {
-        for (range, tally) in ranges.all().iter().zip(&mut tallies) {
-            tally.advised |= hint.pages.start < range.pages.end && range.pages.start < hint.pages.end;
-        }
-    }
-    for launch in &recording.launches {
-        let mut used: Vec<usize> = launch.uses.iter().filter_map(|used| ranges.of_page(used.pages.start)).collect();
-        used.sort_unstable();
-        used.dedup();
-        used.into_iter().for_each(|range| tallies[range].launches += 1);
+        ranges.of_pages(&hint.pages).for_each(|range| tallies[range].advised = true);
     }
     tallies
 }
@@ -119,7 +143,10 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
             past.in_place += 1;
             tally.in_place += 1;
         }
-        Happens::Used { in_place: false, .. } => past.uses += 1,
+        Happens::Used { in_place: false, .. } => {
+            past.uses += 1;
+            tally.used += 1;
+        }
         Happens::Arrived(cause) => {
             tally.to_device += 1;
             if matches!(cause, Cause::Prefetch | Cause::Along) {
@@ -130,9 +157,11 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
                     tally.refetched += 1;
                     tally.written_back += u64::from(copied);
                 }
-                Some(Left::Fetched) => {
+                Some(Left::Fetched { copied }) => {
                     past.rounds += 1;
-                    tally.bounced += u64::from(past.rounds > 1);
+                    let again = past.rounds > 1;
+                    tally.bounced += u64::from(again);
+                    tally.bounced_home += u64::from(again && copied);
                 }
                 Some(Left::Otherwise) | None => {}
             }
@@ -151,15 +180,15 @@ fn account(tally: &mut Tally, past: &mut Past, step: &Step) {
             }
             past.left_by = Some(match cause {
                 Cause::Eviction => Left::Evicted { copied: past.copied },
-                Cause::Fault | Cause::FetchAhead => Left::Fetched,
+                Cause::Fault | Cause::FetchAhead => Left::Fetched { copied: past.copied },
                 _ => Left::Otherwise,
             });
             (past.came_by, past.copied) = (None, false);
         }
         // What the CPU has had in its hands was not evicted in vain.
         Happens::Touched { .. } => {
-            if matches!(past.left_by, Some(Left::Evicted { .. })) {
-                past.left_by = Some(Left::Fetched);
+            if let Some(Left::Evicted { copied }) = past.left_by {
+                past.left_by = Some(Left::Fetched { copied });
             }
         }
         Happens::Freed => *past = Past { in_place: past.in_place, ..Past::default() },

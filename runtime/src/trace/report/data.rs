@@ -6,8 +6,9 @@ use super::{
         ranges::{Ranges, Row, Shown},
         timeline::Step,
     },
-    account::{self, Tally},
+    account,
     findings::{self, Finding},
+    groups,
     map::{self, COLUMNS, Columns, Track},
 };
 use crate::{Stats, addr::PAGE};
@@ -27,6 +28,7 @@ pub(super) struct Data {
     pub column_ns: f64,
     pub columns: usize,
     pub ranges: Vec<RangeData>,
+    pub groups: Vec<GroupData>,
     pub rows: Vec<RowData>,
     /// What the largest digit of `RowData::used` stands for: so many uses of each page in a column, or more.
     pub most_uses: f64,
@@ -49,6 +51,14 @@ pub(super) struct Data {
 pub(super) struct RangeData {
     pub name: String,
     pub address: String,
+    pub bytes: u64,
+}
+
+/// What happened to the ranges of one name.
+#[derive(Serialize)]
+pub(super) struct GroupData {
+    pub name: String,
+    pub ranges: usize,
     pub bytes: u64,
     pub to_device_bytes: u64,
     pub to_host_bytes: u64,
@@ -116,15 +126,21 @@ impl Data {
         let rows = ranges.rows();
         let (rows, most_uses) = rows_data(recording, &ranges, &rows, &columns);
         let about = &recording.about;
-        let range = |(range, tally): (&Shown, &Tally)| RangeData {
+        let range = |range: &Shown| RangeData {
             name: range.name.clone(),
             address: format!("{:#x}", recording.address(range.pages.start)),
             bytes: bytes(range.pages.len() as u64),
-            to_device_bytes: bytes(tally.to_device),
-            to_host_bytes: bytes(tally.to_host),
-            faults: tally.faults,
-            launches: tally.launches,
-            in_place_pages: tally.in_place,
+        };
+        let groups = groups::of(recording, &ranges, &tallies);
+        let group = |group: &groups::Group<'_>| GroupData {
+            name: group.shown.name.clone(),
+            ranges: group.ranges,
+            bytes: bytes(group.pages),
+            to_device_bytes: bytes(group.tally.to_device),
+            to_host_bytes: bytes(group.tally.to_host),
+            faults: group.tally.faults,
+            launches: group.launches,
+            in_place_pages: group.tally.in_place,
         };
         Data {
             title: recording.title.clone(),
@@ -135,8 +151,9 @@ impl Data {
             duration_ns: time.end - time.start,
             column_ns: columns.width,
             columns: COLUMNS,
-            findings: findings::of(recording, &ranges, &tallies),
-            ranges: ranges.all().iter().zip(&tallies).map(range).collect(),
+            findings: findings::of(recording, &groups),
+            ranges: ranges.all().iter().map(range).collect(),
+            groups: groups.iter().map(group).collect(),
             rows,
             most_uses,
             kernels: kernels(recording),

@@ -1,11 +1,12 @@
 //! One page for people: where memory was and why, drawn from a recording. It holds all that it shows and asks no network for anything.
 //!
-//! `map` draws memory, `account` counts what became of it, `findings` says what that means, `data` is what the page's
+//! `map` draws memory, `account` counts what became of it, `groups` puts together what has one name, `findings` says what that means, `data` is what the page's
 //! script draws. What needs no drawing is written here as HTML, so that it is there without the script, too.
 
 mod account;
 mod data;
 mod findings;
+mod groups;
 mod map;
 mod words;
 
@@ -135,19 +136,20 @@ fn kernels(data: &Data) -> String {
 }
 
 fn ranges(data: &Data) -> String {
-    let row = |range: &data::RangeData| {
+    let row = |group: &data::GroupData| {
         let cells = [
-            amount(range.bytes),
-            grouped(range.launches),
-            amount(range.to_device_bytes),
-            amount(range.to_host_bytes),
-            grouped(range.faults),
-            grouped(range.in_place_pages),
+            amount(group.bytes),
+            grouped(group.launches),
+            amount(group.to_device_bytes),
+            amount(group.to_host_bytes),
+            grouped(group.faults),
+            grouped(group.in_place_pages),
         ];
         let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
-        format!("<tr><td title=\"{}\">{}</td>{cells}</tr>\n", range.address, escaped(&range.name))
+        let pieces = if group.ranges > 1 { format!(" <small>{} pieces</small>", group.ranges) } else { String::new() };
+        format!("<tr><td>{}{pieces}</td>{cells}</tr>\n", escaped(&group.name))
     };
-    data.ranges.iter().map(row).collect()
+    data.groups.iter().map(row).collect()
 }
 
 /// Every counter, under its name in `Stats`.

@@ -4,7 +4,7 @@
 //! two runs may differ for good. So each step is checked by itself, from the centres that it began with.
 
 use super::{CENTRES, GROUPS, Step, TILE};
-use crate::workloads::{check::UNIT, parts::part_of, points::Points};
+use crate::workloads::{check::UNIT, parts::part_of};
 
 /// What a step adds up, and how far off each sum may be.
 struct Sums {
@@ -19,24 +19,24 @@ struct Sums {
 }
 
 /// Checks each step's inertia, the centres that the next one began with, and the labels that the last one gave.
-pub fn check(points: &Points, labels: &[u32], steps: &[Step]) -> Result<(), String> {
-    let mut guesses = vec![0; points.rows.len()];
+pub fn check(points: &[f32], dims: usize, labels: &[u32], steps: &[Step]) -> Result<(), String> {
+    let mut guesses = vec![0; labels.len()];
     // Additions that a sum goes through: a workgroup's points, and a tile's. A sum over workgroups is in double precision.
-    let part = part_of(labels.len(), points.dims * size_of::<f32>());
+    let part = part_of(labels.len(), dims * size_of::<f32>());
     let additions = part.div_ceil(TILE * GROUPS) * TILE + TILE;
     for (i, step) in steps.iter().enumerate() {
         let last = i + 1 == steps.len();
-        let sums = sums(points, &step.centres, &mut guesses, last.then_some(labels));
+        let sums = sums(points, dims, &step.centres, &mut guesses, last.then_some(labels));
         let sums = sums.map_err(|e| format!("step {i}: {e}"))?;
         // Distances are sums of squares: their errors are relative, and so is what a loose label adds.
-        let accepted = sums.inertia * (4.0 * tolerance(points.dims) + additions as f64 * UNIT);
+        let accepted = sums.inertia * (4.0 * tolerance(dims) + additions as f64 * UNIT);
         let off = (step.inertia - sums.inertia).abs();
         if off.is_nan() || off > accepted {
             let (got, want) = (step.inertia, sums.inertia);
             return Err(format!("step {i}: the inertia is {got}, should be {want} to within {accepted:.1e}"));
         }
         if let Some(next) = steps.get(i + 1) {
-            moved(&step.centres, &next.centres, &sums, points.dims, additions).map_err(|e| format!("step {i}: {e}"))?;
+            moved(&step.centres, &next.centres, &sums, dims, additions).map_err(|e| format!("step {i}: {e}"))?;
         }
     }
     Ok(())
@@ -50,15 +50,20 @@ fn tolerance(dims: usize) -> f64 {
 
 /// Goes through all points with the centres. `guesses` are where the search for the nearest centre begins, and what it
 /// comes to. With `labels`, each must be that of a nearest centre.
-fn sums(points: &Points, centres: &[f32], guesses: &mut [u8], labels: Option<&[u32]>) -> Result<Sums, String> {
-    let dims = points.dims;
+fn sums(
+    points: &[f32],
+    dims: usize,
+    centres: &[f32],
+    guesses: &mut [u8],
+    labels: Option<&[u32]>,
+) -> Result<Sums, String> {
     let zeros = || vec![0.0; CENTRES * (dims + 1)];
     let mut sums = Sums { sum: zeros(), loose: zeros(), size: zeros(), inertia: 0.0 };
     let centres: Vec<f64> = centres.iter().map(|&v| f64::from(v)).collect();
     // Twice the tolerance, once for each of the distances that are compared, and what products of the two leave.
     let near = 1.0 + 2.1 * tolerance(dims);
     let mut distances = [0.0; CENTRES];
-    for (i, (point, guess)) in points.numbers.chunks_exact(dims).zip(guesses).enumerate() {
+    for (i, (point, guess)) in points.chunks_exact(dims).zip(guesses).enumerate() {
         // The guess first, so that most others are given up early: they are infinitely far then.
         let mut least = f64::INFINITY;
         for c in std::iter::once(*guess as usize).chain((0..CENTRES).filter(|c| c != &(*guess as usize))) {
@@ -139,6 +144,23 @@ mod tests {
     fn a_distance_is_given_up_beyond_the_limit() {
         assert_eq!(distance(&[1.0, 5.0], &[4.0, 1.0], 25.0), 25.0);
         assert_eq!(distance(&[1.0, 5.0], &[4.0, 1.0], 24.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn wrong_labels_and_inertias_are_found() {
+        // In one dimension: 5 is as far from 0 as from 10.
+        let (points, centres) = ([1.0, 11.0, 5.0], (0..10).map(|c| 10.0 * c as f32).collect::<Vec<_>>());
+        let check = |labels: &[u32], inertia| {
+            let steps = [Step { centres: centres.clone(), inertia }];
+            super::check(&points, 1, labels, &steps)
+        };
+        assert_eq!(check(&[0, 1, 0], 27.0), Ok(()));
+        assert_eq!(check(&[0, 1, 1], 27.0), Ok(()));
+        assert!(check(&[1, 1, 0], 27.0).unwrap_err().contains("point 0"));
+        assert!(check(&[0, 1, 2], 27.0).unwrap_err().contains("point 2"));
+        assert!(check(&[0, 1, 10], 27.0).unwrap_err().contains("point 2"), "no centre has this number");
+        assert!(check(&[0, 1, 0], 27.1).unwrap_err().contains("inertia"));
+        assert!(check(&[0, 1, 0], f64::NAN).unwrap_err().contains("inertia"));
     }
 
     #[test]

@@ -33,7 +33,10 @@ pub struct Table {
 impl Table {
     pub fn new(svm: &Svm, plan: &Plan) -> vksvm::Result<Self> {
         let desk = svm.try_zeroed(DESK / size_of::<Pair>())?;
-        Ok(Table { slots: Blocks::zeroed(svm, plan.slots)?, desk, refused: svm.try_zeroed(1)? })
+        let slots = Blocks::zeroed(svm, plan.slots)?;
+        svm.name(&desk, "requests");
+        svm.name(&slots[..], "table");
+        Ok(Table { slots, desk, refused: svm.try_zeroed(1)? })
     }
 
     /// Tells reports what it is called.

@@ -75,6 +75,12 @@ impl Page {
         found.iter().map(|finding| finding["kind"].as_str().expect("a kind")).collect()
     }
 
+    /// CPU faults in all.
+    pub fn faults(&self) -> u64 {
+        let sum = |values: &Value| values.as_array().expect("a list").iter().filter_map(Value::as_u64).sum::<u64>();
+        self.data["faults"].as_array().expect("two lists").iter().map(sum).sum()
+    }
+
     /// Bytes that went this way (`device` or `host`) in all.
     pub fn moved(&self, to: &str) -> u64 {
         let moved = self.data["moved"].as_array().expect("a list");
