@@ -19,7 +19,7 @@ pub const AUTO_GAIN: Benchmark = Benchmark {
     steps: 1,
     bound: Some(Bound::Ratio(0.8)),
     batch: 1,
-    sessions: 3,
+    sessions: 1,
     limit: Duration::ZERO,
     session: |_, rounds| gain(rounds),
 };

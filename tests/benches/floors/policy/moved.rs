@@ -20,7 +20,7 @@ pub const HINTS_GAIN: Benchmark = Benchmark {
     steps: 1,
     bound: Some(Bound::Ratio(0.8)),
     batch: 1,
-    sessions: 3,
+    sessions: 1,
     limit: Duration::ZERO,
     session: |_, rounds| hints(rounds, Advice::None),
 };

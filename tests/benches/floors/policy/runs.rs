@@ -1,8 +1,9 @@
 //! Runs of the oversubscribed workloads. Each launch of theirs covers a part of the data, so that it fits into device memory that has
 //! room for half or a quarter of all.
 //!
-//! Nothing may be used in place, so that all that launches use must move, and the CPU's touches can be seen. What is counted does not
-//! depend on how busy the machine is, or hardly: the same run serves all benchmarks of a session.
+//! Nothing may be used in place, so that all that launches use must move, and the CPU's touches can be seen. What is counted hardly
+//! depends on how busy the machine is: from run to run most figures are the same to the page, those of the key-value store differ by a
+//! percent or two. So there is one session, and one run serves all benchmarks that can use it.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use std::{
