@@ -124,3 +124,9 @@ pub fn needs_cpu_device() -> Result<(), Ignored> {
         _ => Ok(()),
     }
 }
+
+/// Whether this share of the batteries that take long is run, `first` or `second`: where the tests run on two drivers,
+/// `VKSVM_TEST_SHARE` gives each its own. Without it both are.
+pub fn has_share(share: &str) -> bool {
+    std::env::var("VKSVM_TEST_SHARE").map_or(true, |only| only.is_empty() || only == share)
+}

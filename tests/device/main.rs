@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         failures::tests(),
         discrete::tests(),
         lowering::tests(),
-        ui::tests(),
+        if harness::has_share("second") { ui::tests() } else { vec![] },
         variants::tests(),
     ];
     libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()

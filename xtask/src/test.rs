@@ -149,7 +149,7 @@ fn steps(full: bool, mesas: &[Mesa]) -> Vec<Step> {
             cargo(&["test", "--package", "vksvm-tests"], TESTS).env("VKSVM_VALIDATION", "1").envs(&mesa.env);
         if mesas.len() > 1 && !full {
             // The batteries of discrete placement that take minutes are shared out: both drivers run the same library.
-            tests = tests.env("VKSVM_DISCRETE_SHARE", if at == 0 { "first" } else { "second" });
+            tests = tests.env("VKSVM_TEST_SHARE", if at == 0 { "first" } else { "second" });
         }
         step(&format!("device-{}", mesa.name), Work::Tests(tests));
     }
@@ -290,9 +290,9 @@ mod tests {
         let steps = steps(false, &mesas());
         let line = |name: &str| steps.iter().find(|step| step.name == name).unwrap().line().unwrap();
         let (system, newer) = (line("device-system"), line("device-newer"));
-        assert_eq!(system, "VKSVM_VALIDATION=1 VKSVM_DISCRETE_SHARE=first cargo test --package vksvm-tests");
+        assert_eq!(system, "VKSVM_VALIDATION=1 VKSVM_TEST_SHARE=first cargo test --package vksvm-tests");
         assert!(
-            newer.starts_with("VKSVM_VALIDATION=1 VK_DRIVER_FILES=/icd VKSVM_DISCRETE_SHARE=second cargo test"),
+            newer.starts_with("VKSVM_VALIDATION=1 VK_DRIVER_FILES=/icd VKSVM_TEST_SHARE=second cargo test"),
             "{newer}"
         );
         assert!(line("workloads-newer").contains("VK_DRIVER_FILES=/icd"));

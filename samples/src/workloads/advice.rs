@@ -37,19 +37,22 @@ impl Advice {
 /// As [`Svm::prefer_location`].
 pub fn keep_first<const N: usize>(svm: &Svm, parts: impl IntoIterator<Item = [Piece; N]>, others: usize) -> Result<()> {
     let parts: Vec<_> = parts.into_iter().collect();
-    let bytes = |part: &[Piece; N]| part.iter().map(|piece| piece.bytes).sum::<usize>();
-    let passing = parts.iter().map(bytes).max().unwrap_or_default();
-    let mut room = (svm.capabilities().device_budget_bytes as usize).saturating_sub(others + passing);
-    for part in &parts {
-        if bytes(part) > room {
-            break;
-        }
-        room -= bytes(part);
-        for piece in part {
-            svm.prefer_location(piece.region, Location::Device)?;
-        }
+    let bytes: Vec<_> = parts.iter().map(|part| part.iter().map(|piece| piece.bytes).sum()).collect();
+    let room = (svm.capabilities().device_budget_bytes as usize).saturating_sub(others);
+    for piece in parts.iter().take(fitting(&bytes, room)).flatten() {
+        svm.prefer_location(piece.region, Location::Device)?;
     }
     Ok(())
+}
+
+/// How many parts, the first, fit into `room` together with the largest of all.
+fn fitting(parts: &[usize], room: usize) -> usize {
+    let mut room = room.checked_sub(parts.iter().max().copied().unwrap_or_default());
+    let fits = |bytes: &&usize| {
+        room = room.and_then(|room| room.checked_sub(**bytes));
+        room.is_some()
+    };
+    parts.iter().take_while(fits).count()
 }
 
 /// Memory that a part is made of.
@@ -61,5 +64,18 @@ pub struct Piece {
 impl<T> From<&[T]> for Piece {
     fn from(slice: &[T]) -> Self {
         Piece { region: slice.into(), bytes: size_of_val(slice) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn parts_stay_as_long_as_one_more_fits() {
+        assert_eq!(fitting(&[2, 2, 2, 2], 8), 3);
+        assert_eq!(fitting(&[2, 2, 2, 2], 7), 2);
+        assert_eq!(fitting(&[1, 5, 1, 1], 8), 1, "the largest passes through, too");
+        assert_eq!((fitting(&[2, 2], 100), fitting(&[2, 2], 1), fitting(&[], 1), fitting(&[3], 0)), (2, 0, 0, 0));
     }
 }

