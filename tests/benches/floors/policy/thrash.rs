@@ -3,7 +3,7 @@
 //! The other side does the same under a policy that lets pages bounce.
 
 use crate::{
-    Benchmark, LIMIT,
+    Benchmark,
     measure::Rounds,
     pages::{Touched, counted},
     report::{Bound, Unit},
@@ -24,7 +24,7 @@ pub const THRASH_PINGPONG: Benchmark = Benchmark {
     bound: Some(Bound::Ratio(0.8)),
     batch: 2,
     sessions: 3,
-    limit: LIMIT,
+    limit: Duration::from_secs(10),
     session: |_, rounds| {
         let (guarded, unguarded) = (builder().policy(Policy::Auto), builder().policy(Policy::Auto).without_guard());
         compare(Side::open(guarded, true)?, Side::open(unguarded, true)?, rounds)

@@ -34,6 +34,7 @@ pub const TRACE_OVERHEAD_LAUNCHES: Benchmark = Benchmark {
     name: "trace_overhead_launches",
     bound: None,
     batch: 8,
+    limit: Duration::from_secs(10),
     session: |_, rounds| small_launches(rounds, false),
     ..TRACE_OVERHEAD
 };
