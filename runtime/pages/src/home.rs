@@ -33,7 +33,9 @@ impl<M: Mechanism> Pages<M> {
                 if passed { Mask::NONE } else { self.evictable(block, number, keep, reached) }
             });
             let goes = match demand {
-                Demand::For(newcomers, free) => displace(newcomers, &mut residents, free + freed).go,
+                Demand::For(newcomers, free) => {
+                    displace(newcomers, &mut residents, free + freed, self.options.in_place).go
+                }
                 Demand::Everything => residents.iter().map(|resident| (resident.block, resident.pages)).collect(),
             };
             let failures = failed.len();
@@ -92,7 +94,7 @@ impl<M: Mechanism> Pages<M> {
             points.insert(number, point);
             pages
         });
-        let goes = displace(newcomers, &mut residents, *free).go;
+        let goes = displace(newcomers, &mut residents, *free, self.options.in_place).go;
         goes.iter().filter_map(|(number, _)| points.get(number).copied()).max().filter(|point| *point > reached)
     }
 

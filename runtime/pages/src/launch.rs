@@ -440,7 +440,7 @@ fn newcomers(parts: &[Part]) -> Vec<Newcomer> {
 
 /// Leaves in place what there is no room for.
 fn share_room(parts: &mut [Part], room: usize) {
-    let shares = displace(&newcomers(parts), &mut [], room).incoming;
+    let shares = displace(&newcomers(parts), &mut [], room, true).incoming;
     for (part, share) in parts.iter_mut().zip(shares) {
         part.in_place |= part.incoming - share;
         part.incoming = share;

@@ -157,7 +157,7 @@ impl<'p, W: Watch> Machine<'p, W> {
         if wanted > most && !some {
             return None;
         }
-        let displaced = displace(newcomers, &mut residents, free);
+        let displaced = displace(newcomers, &mut residents, free, self.room.in_place);
         for (number, pages) in displaced.go {
             let idle = leaving(self.idle(number, parts), pages);
             idle.iter().for_each(|page| self.watch.displaced(number * PAGES + page));

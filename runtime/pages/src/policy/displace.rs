@@ -17,7 +17,7 @@ const CLEARLY: f32 = 1.25;
 pub struct Newcomer {
     /// How many launches from now the block is used again, after the launch in hand.
     pub distance: f32,
-    /// Pages that move, even where others must go.
+    /// Pages that move, even where others must go: any, where nothing may be used in place, else those that are not used sooner.
     pub moves: Mask,
     /// Pages that move where it pays.
     pub if_room: Mask,
@@ -46,8 +46,9 @@ pub struct Displaced {
 }
 
 /// Shares `free` slots, and those of the residents, out among the newcomers. Blocks go, the one that is used last first. Puts the
-/// residents in that order.
-pub fn displace(newcomers: &[Newcomer], residents: &mut [Resident], free: usize) -> Displaced {
+/// residents in that order. Without `in_place` what must move does, whoever goes for it; with it nobody goes who is used sooner: hints
+/// for more than there is room for would have their pages take turns.
+pub fn displace(newcomers: &[Newcomer], residents: &mut [Resident], free: usize, in_place: bool) -> Displaced {
     residents.sort_by(|a, b| b.distance.total_cmp(&a.distance).then(a.block.cmp(&b.block)));
     let mut order: Vec<usize> = (0..newcomers.len()).collect();
     // The sooner, the better; of equals the first, since a launch's blocks are alike and neighbours are copied at once.
@@ -59,7 +60,10 @@ pub fn displace(newcomers: &[Newcomer], residents: &mut [Resident], free: usize)
         for newcomer in &order {
             let n = &newcomers[*newcomer];
             let pages = if must { n.moves } else { n.if_room - n.moves };
-            let later = |resident: &&Resident| must || resident.distance > CLEARLY * n.distance;
+            let later = |resident: &&Resident| match must {
+                true => !in_place || resident.distance >= n.distance,
+                false => resident.distance > CLEARLY * n.distance,
+            };
             while free < pages.count() {
                 let Some(resident) = residents.get(at).filter(later) else { break };
                 let goes = (pages.count() - free).min(resident.pages - gone);
@@ -102,12 +106,12 @@ mod tests {
     #[test]
     fn what_is_used_last_goes_for_what_is_used_sooner() {
         let mut residents = [resident(1, 3.0, 8), resident(2, 50.0, 8), resident(3, 20.0, 8)];
-        let out = displace(&[newcomer(10.0, 0, 12)], &mut residents, 2);
+        let out = displace(&[newcomer(10.0, 0, 12)], &mut residents, 2, true);
         assert_eq!(out, Displaced { incoming: vec![Mask::range(0..12)], go: vec![(2, 8), (3, 2)] });
         // Once round a loop: everything else is used before it is.
-        let out = displace(&[newcomer(60.0, 0, 12)], &mut residents, 2);
+        let out = displace(&[newcomer(60.0, 0, 12)], &mut residents, 2, true);
         assert_eq!(out, Displaced { incoming: vec![Mask::range(0..2)], go: vec![] }, "only what there is room for");
-        let out = displace(&[newcomer(45.0, 0, 3)], &mut residents, 0);
+        let out = displace(&[newcomer(45.0, 0, 3)], &mut residents, 0, true);
         assert!(out.go.is_empty(), "a little sooner is not enough");
     }
 
@@ -122,11 +126,15 @@ mod tests {
     fn what_must_move_comes_first() {
         let mut residents = [resident(1, 3.0, 4), resident(2, f32::INFINITY, 4)];
         let newcomers = [newcomer(1.0, 0, 6), newcomer(100.0, 5, 0)];
-        let out = displace(&newcomers, &mut residents, 0);
+        let out = displace(&newcomers, &mut residents, 0, false);
         assert_eq!(out.go, [(2, 4), (1, 4)]);
         assert_eq!(out.incoming, [Mask::range(0..3), Mask::range(0..5)]);
-        let out = displace(&[newcomer(1.0, 12, 0)], &mut residents, 0);
+        let out = displace(&[newcomer(1.0, 12, 0)], &mut residents, 0, true);
         assert_eq!((out.go.len(), out.incoming[0].count()), (2, 8), "more than there can be");
+        // A hint does not make pages take turns that are better used in place.
+        let late = [newcomer(100.0, 6, 0)];
+        assert_eq!(displace(&late, &mut residents, 0, true).go, [(2, 4)]);
+        assert_eq!(displace(&late, &mut residents, 0, false).go, [(2, 4), (1, 2)]);
     }
 
     proptest! {
@@ -145,7 +153,7 @@ mod tests {
                 .enumerate()
                 .map(|(block, (distance, pages))| Resident { block, distance, pages })
                 .collect();
-            let out = displace(&newcomers, &mut residents, free);
+            let out = displace(&newcomers, &mut residents, free, false);
             let room = free + out.go.iter().map(|(_, pages)| pages).sum::<usize>();
             let come = out.incoming.iter().map(|mask| mask.count()).sum::<usize>();
             prop_assert!(come <= room);

@@ -124,7 +124,10 @@ fn run(acts: &[Act], options: Options, policy: fn() -> Box<dyn Policy>, expose: 
                 }
             }
             Act::Pin(page, count, Some(to)) => match pages.pin(range(*page, *count), *to) {
-                Ok(_) => {}
+                Ok(_) => {
+                    let says = pages.snapshot(range(*page, *count), |_, snapshot| snapshot.pinned);
+                    assert!(says.iter().all(|side| *side == Some(*to)), "pinned to {to:?}: {says:?}");
+                }
                 Err(Unpinnable::TooMany { limit, .. }) => assert!(2 * count.max(&1) > limit / 2 || *to == Side::Device),
                 Err(Unpinnable::Failed(Failing)) => {
                     assert!(fake.failed(), "a failure that was not planned");
