@@ -39,7 +39,7 @@ pub const TRACE_OVERHEAD_LAUNCHES: Benchmark = Benchmark {
     ..TRACE_OVERHEAD
 };
 
-/// The same where the program has them timed in any case: what the log costs.
+/// The same where the program has them timed in any case: what the log costs, and reading each launch's timestamps for it.
 pub const TRACE_OVERHEAD_TIMED: Benchmark = Benchmark {
     name: "trace_overhead_timed",
     session: |_, rounds| small_launches(rounds, true),
