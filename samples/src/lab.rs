@@ -187,6 +187,25 @@ mod tests {
         assert_eq!(super::rows(&trace(DeviceModel::Measured), &options()).len(), 9, "measured costs are known then");
     }
 
+    /// The workloads' own traces: half of the working set, and a quarter.
+    #[test]
+    fn shipped_traces_tell_the_policies_apart() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/traces");
+        for name in ["pagerank", "heat", "spmv", "kmeans", "kvstore"] {
+            let bytes = std::fs::read(dir.join(format!("{name}.accesses"))).unwrap();
+            let trace = Trace::decode(&bytes).unwrap();
+            assert!(trace.events.len() > 90, "{name}");
+            for share in [1, 2] {
+                let budget = trace.header.budget / share;
+                let room = Room { budget, in_place: false, costs: Costs::PCIE4 };
+                let [lru, auto, least] = Contender::ALL.map(|contender| replay(&trace, contender, &room));
+                assert_eq!((lru.refused, lru.launches), (0, auto.launches), "{name}: every launch fits {budget} pages");
+                assert!(auto.fetched < lru.fetched, "{name} in {budget} pages: {auto:?}, {lru:?}");
+                assert!(4 * auto.fetched < 5 * least.fetched, "{name} in {budget} pages: {auto:?}, {least:?}");
+            }
+        }
+    }
+
     #[test]
     fn budgets_can_be_other_ones() {
         let options = LabOptions { budget: Some(3 << 20), in_place: Some(Switch::Off), ..options() };
