@@ -3,11 +3,12 @@
 use crate::{
     block::Part,
     home::Content,
-    launch::{Purpose, Refused},
+    launch::Refused,
     mask::Mask,
     mechanism::Mechanism,
     pages::{Pages, Want, parts},
     policy::Advised,
+    reserve::Purpose,
     sync::{Ordering::Relaxed, lock},
     trace::Side,
     watch::Cause,

@@ -59,6 +59,7 @@ mod mechanism;
 mod pages;
 mod policy;
 mod pool;
+mod reserve;
 mod streams;
 mod sync;
 mod trace;

@@ -10,7 +10,7 @@
 use super::{
     Imports, Views,
     mover::Mover,
-    prefetch::{Asked, Job, Prefetches},
+    prefetch::{Job, Prefetches},
     record::Event,
     translation::{table_cost, table_lowering},
     waiting::{Bell, Lot, Parked, Points},
@@ -33,10 +33,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     thread::JoinHandle,
 };
-use vksvm_pages::{
-    Advised, Busy, Costs, DeviceModel, Hold, Mechanism, Moved, Options, Pages, Policy, Refused, Side, Snapshot,
-    Unpinnable, Want,
-};
+use vksvm_pages::{Busy, Costs, DeviceModel, Hold, Mechanism, Moved, Options, Pages, Policy, Refused, Want};
 
 /// The heap's pages, on both sides.
 pub(crate) struct Discrete {
@@ -153,50 +150,11 @@ impl Discrete {
         self.mover().imports.as_ref().map_or(Ok(()), |imports| imports.prepare(span, |_, _| Ok(())))
     }
 
-    /// See [`Pages::advise`].
-    pub fn advise(&self, pages: Range<usize>, what: Advised, on: bool) -> usize {
-        self.server.pages.advise(pages, what, on)
-    }
-
-    /// How often launches read and write each byte: see [`Pages::expect`].
-    pub fn expect(&self, pages: Range<usize>, (reads, writes): (u8, u8)) {
-        self.server.pages.expect(pages, reads, writes);
-    }
-
-    /// See [`Pages::snapshot`].
-    pub fn snapshot<R>(&self, pages: Range<usize>, f: impl Fn(usize, Snapshot) -> R) -> Vec<R> {
-        self.server.pages.snapshot(pages, f)
-    }
-
-    /// See [`Pages::forget_content`].
-    pub fn forget(&self, pages: Range<usize>) -> usize {
-        self.server.pages.forget_content(pages)
-    }
-
-    /// See [`Pages::pin`].
-    ///
-    /// # Errors
-    /// `PinnedTooMuch`; as the system's and Vulkan's.
-    pub fn pin(&self, pages: Range<usize>, to: Side) -> Result<usize> {
-        let bytes = |pages: usize| (pages * PAGE) as u64;
-        self.server.pages.pin(pages.clone(), to).map_err(|error| match error {
-            Unpinnable::Failed(error) => error,
-            Unpinnable::TooMany { pinned, limit } => {
-                Error::PinnedTooMuch { bytes: bytes(pages.len()), pinned: bytes(pinned), budget: bytes(limit) }
-            }
-        })
-    }
-
-    /// Asks for a prefetch: see [`Pages::prefetch`].
-    pub fn prefetch(&self, pages: Range<usize>, to: Side) -> Arc<Asked> {
-        self.server.prefetches.ask(Job { pages, to, launches: self.server.pages.launches() })
-    }
-
     /// The launch was issued. Under the queue's lock.
     pub fn issued(&self, ready: Ready, point: u64) {
         let record = &self.mover().record;
         if record.is_on() {
-            for Want { pages, write } in ready.pages() {
+            for (Want { pages, write }, _) in ready.uses() {
                 record.note(Event::Issued { point, first: pages.start, pages: pages.len(), write });
             }
         }
@@ -274,6 +232,16 @@ impl Discrete {
     /// For the allocator.
     pub fn keeper(&self) -> Arc<dyn Keeper> {
         self.server.clone()
+    }
+
+    /// What the protocol knows.
+    pub(super) fn pages(&self) -> &Pages<Mover> {
+        &self.server.pages
+    }
+
+    /// What was asked for ahead of use.
+    pub(super) fn prefetches(&self) -> &Prefetches {
+        &self.server.prefetches
     }
 
     fn mover(&self) -> &Mover {

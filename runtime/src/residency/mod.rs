@@ -6,6 +6,7 @@
 
 mod costs;
 mod discrete;
+mod hinted;
 mod imports;
 mod lowering;
 mod measure;
