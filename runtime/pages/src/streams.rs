@@ -1,6 +1,7 @@
 //! CPU scans that go through memory in order: which pages to bring home with a touch, and which before the next one.
 //!
-//! A touch that continues a scan brings home twice as many pages as the one before, until copying dominates. What of them lies
+//! A touch that continues a scan brings home twice as many pages as the one before, until copying dominates. Where scans end before they
+//! have come to what was brought home for them, later ones are trusted with less, until one goes on. What of the pages lies
 //! beyond the touched page's block is left to whoever calls [`Streams::take`], while the CPU goes through what it has. A scan that
 //! overtakes that comes to a block which is moving, and waits for it, or to one which is still to come, and continues there.
 
@@ -18,6 +19,8 @@ pub(crate) struct Streams {
     /// What of that is still to be fetched ahead: a [`Window`] without its wish.
     ahead: [AtomicU64; STREAMS],
     next: AtomicU64,
+    /// How often, the last times, scans were over too soon: each halves what a touch may bring home.
+    over: AtomicU64,
 }
 
 /// Scans that are told apart. One for each thread that a small machine would scan with; more would cost each fault time.
@@ -26,6 +29,9 @@ const STREAMS: usize = 4;
 /// Most pages that a touch has brought home, 16 MiB: then what a fault costs by itself, two threads' waking up, is a few percent
 /// of the copying. Also what is copied in vain where a scan ends.
 const MOST: u64 = 256;
+
+/// What a touch of a scan may bring home at least, however many were over too soon. Less would not be worth knowing that it is a scan.
+const LEAST: u64 = 8;
 
 /// Bits for a number of pages up to [`MOST`].
 const BITS: u32 = 12;
@@ -63,19 +69,42 @@ impl Streams {
         let page_number = page as u64;
         let window = |i: &usize| Window::unpack(self.heads[*i].load(Relaxed));
         let known = (0..STREAMS).find(|i| window(i).continues_at(page_number));
-        let wish = known.map_or(1, |i| (2 * window(&i).wish).clamp(1, MOST));
+        let wish = known.map_or(1, |i| self.grown(window(&i).wish));
         let first = page % PAGES;
         let run = alike.runs().find(|run| run.contains(&first)).map_or(first + 1, |run| run.end);
         let end = run.min(first + wish as usize);
         let here = (end - first) as u64;
         let beyond = if fetches && end == PAGES { wish - here } else { 0 };
-        let stream = known.unwrap_or_else(|| self.next.fetch_add(1, Relaxed) as usize % STREAMS);
+        let stream = known.unwrap_or_else(|| {
+            let stream = self.next.fetch_add(1, Relaxed) as usize % STREAMS;
+            self.ended(window(&stream));
+            stream
+        });
         self.heads[stream].store(Window { start: page_number, pages: here + beyond, wish }.pack(), Relaxed);
         if beyond > 0 {
             let ahead = Window { start: page_number + here, pages: beyond, wish: 0 };
             self.ahead[stream].store(ahead.pack(), Relaxed);
         }
         (Mask::range(first..end), beyond > 0)
+    }
+
+    /// What a scan's next touch brings home, once one that brought home so much has been continued.
+    fn grown(&self, wish: u64) -> u64 {
+        let over = self.over.load(Relaxed);
+        let most = (MOST >> over.min(8)).max(LEAST);
+        if 2 * wish > most && over > 0 {
+            // It came to the end of the most that there was: these scans are worth more.
+            self.over.store(over - 1, Relaxed);
+        }
+        (2 * wish).clamp(1, most)
+    }
+
+    /// Nobody has come to the end of a scan's last window, and now it is forgotten.
+    fn ended(&self, last: Window) {
+        let most = MOST >> self.over.load(Relaxed).min(8);
+        if last.pages > 1 && most > LEAST {
+            self.over.fetch_add(1, Relaxed);
+        }
     }
 
     /// The next pages to fetch ahead, all of one block; `None` where there are none.
@@ -148,6 +177,31 @@ mod tests {
         assert_eq!(streams.around(192, Mask::ALL, true), (Mask::ALL, true));
         assert_eq!(taken(&streams).last(), Some(&(416..448)));
         assert_eq!(streams.around(300, Mask::ALL, true), (Mask::page(300 % PAGES), false), "somewhere inside");
+    }
+
+    #[test]
+    fn windows_shrink_where_they_are_wasted_and_recover() {
+        let streams = Streams::default();
+        // Scans of four touches each, far from each other, of which the last brings home eight pages in vain.
+        let scan = |first: usize, touches: &[usize]| -> Vec<usize> {
+            touches.iter().map(|page| streams.around(first + page, Mask::ALL, false).0.count()).collect()
+        };
+        assert_eq!(scan(0, &[0, 1, 3, 7, 15]), [1, 2, 4, 8, 16]);
+        for i in 1..20 {
+            scan(1024 * i, &[0, 1, 3, 7]);
+        }
+        let short = scan(1024 * 30, &[0, 1, 3, 7, 15, 23]);
+        assert_eq!(short, [1, 2, 4, 8, 8, 9], "no more than that until a scan goes on");
+        // One that does is trusted with more and more.
+        let long: Vec<usize> = (0..12)
+            .scan(1024 * 40, |page, _| {
+                let pages = streams.around(*page, Mask::ALL, true).0.count();
+                while streams.take().is_some() {}
+                *page += pages.max(1);
+                Some(pages)
+            })
+            .collect();
+        assert!(long.ends_with(&[32, 32]), "{long:?}");
     }
 
     #[test]
