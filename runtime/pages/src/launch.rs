@@ -10,7 +10,7 @@
 use crate::{
     Broken,
     block::{Block, Part},
-    home::Demand,
+    home::{Awaited, Demand},
     mask::{Mask, PAGES},
     mechanism::{Mechanism, Moves},
     pages::{Pages, Want, parts},
@@ -260,9 +260,12 @@ impl<M: Mechanism> Pages<M> {
         let reached = self.mechanism.poll();
         let demand = Demand::For(newcomers(parts), short.free);
         if !self.options.in_place
-            && let Some(point) = self.worth_waiting(&demand, parts, turn, reached)
+            && let Some(awaited) = self.worth_waiting(&demand, parts, turn, reached)
         {
-            self.mechanism.wait(point);
+            match awaited {
+                Awaited::Point(point) => self.mechanism.wait(point),
+                Awaited::Steady(block, pages) => self.cells[block].steady(pages),
+            }
             return Ok(room);
         }
         if self.evict(&demand, parts, turn, reached).map_err(Refused::Failed)? > 0 {
