@@ -77,25 +77,32 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Who should go may be in use. Where a program's launches come in rounds, what was used last is needed last, and if only idle blocks
-    /// went it would be those that are needed next. So this tells the point after which the right ones are idle, if that is worth waiting
-    /// for: what the newest launch uses is left out, so that it runs while others are copied.
-    pub(crate) fn worth_waiting(&self, demand: &Demand, keep: &[Part], turn: &Turn, reached: u64) -> Option<u64> {
+    /// went it would be those that are needed next. So this tells what to wait for until the right ones are idle, if that is worth it: what
+    /// the newest launch uses is left out, so that it runs while others are copied.
+    pub(crate) fn worth_waiting(&self, demand: &Demand, keep: &[Part], turn: &Turn, reached: u64) -> Option<Awaited> {
         let Demand::For(newcomers, free) = demand else { return None };
-        let newest = self.newest(reached)?;
-        let mut points = BTreeMap::new();
+        let newest = self.newest(reached);
+        let mut later = BTreeMap::new();
         let mut residents = self.residents(turn, |number, block| {
             let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
-            let theirs = block.moving | block.held() | block.advice().pinned_device;
-            let pages = block.device - theirs - kept;
+            let pages = block.device - block.held() - block.advice().pinned_device - kept;
             let point = block.points(pages, reached).max().unwrap_or(0);
-            if point == newest {
+            if newest == Some(point) {
                 return block.idle(reached) & pages;
             }
-            points.insert(number, point);
+            later.insert(number, (block.moving & pages, point));
             pages
         });
         let goes = displace(newcomers, &mut residents, *free, self.options.in_place).go;
-        goes.iter().filter_map(|(number, _)| points.get(number).copied()).max().filter(|point| *point > reached)
+        let mut last = reached;
+        for (number, _) in goes {
+            let (moving, point) = later.get(&number).copied().unwrap_or_default();
+            if !moving.is_empty() {
+                return Some(Awaited::Steady(number, moving));
+            }
+            last = last.max(point);
+        }
+        (last > reached).then_some(Awaited::Point(last))
     }
 
     /// The last point at which something in device memory becomes idle, if that is still to come.
@@ -285,6 +292,14 @@ impl<M: Mechanism> Pages<M> {
         self.pool.give(pages.iter().map(|page| slots[page]));
         self.tell(number, pages, |first, pages| Happening::Left { first, pages, cause });
     }
+}
+
+/// What blocks that should go wait for.
+pub(crate) enum Awaited {
+    /// The launches that use them.
+    Point(u64),
+    /// Whoever moves these pages of this block: most likely it is being cleaned, so that it can go without a copy.
+    Steady(usize, Mask),
 }
 
 /// What device memory is wanted for.

@@ -4,7 +4,7 @@
 
 use crate::{
     block::{Block, Part},
-    home::Demand,
+    home::{Awaited, Demand},
     launch::Refused,
     mask::Mask,
     mechanism::Mechanism,
@@ -174,9 +174,12 @@ impl<M: Mechanism> Pages<M> {
         let reached = self.mechanism.poll();
         let demand = Demand::For(newcomers(parts), short.free);
         if !self.options.in_place
-            && let Some(point) = self.worth_waiting(&demand, parts, turn, reached)
+            && let Some(awaited) = self.worth_waiting(&demand, parts, turn, reached)
         {
-            self.mechanism.wait(point);
+            match awaited {
+                Awaited::Point(point) => self.mechanism.wait(point),
+                Awaited::Steady(block, pages) => self.cells[block].steady(pages),
+            }
             return Ok(room);
         }
         if self.evict(&demand, parts, turn, reached).map_err(Refused::Failed)? > 0 {
