@@ -330,5 +330,7 @@ fn check(setting: &Setting, fates: &BTreeMap<String, BTreeMap<&str, u64>>) {
     assert!(fates.get(must_be_told).is_some_and(|of| of.contains_key("told")), "{}: {fates:?}", setting.name);
     // With Vulkan's calls only where the device copies for a touch.
     assert_eq!(all("ended the process") > 0, setting.staged || !setting.vulkan, "{}: {fates:?}", setting.name);
-    assert!(all("nothing failed") <= 8, "{}: {fates:?}", setting.name);
+    // What is copied ahead of need depends on who comes first, and so does which occurrence of a call there is.
+    let cases: u64 = fates.values().flat_map(BTreeMap::values).sum();
+    assert!(5 * all("nothing failed") <= cases, "{}: {fates:?}", setting.name);
 }
