@@ -22,7 +22,7 @@ mod ui;
 mod validation;
 mod variants;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -46,11 +46,16 @@ fn main() -> ExitCode {
         memory::tests(),
         translation::tests(),
         input::tests(),
-        failures::tests(),
+        of("first", failures::tests),
         discrete::tests(),
         lowering::tests(),
-        if harness::has_share("second") { ui::tests() } else { vec![] },
-        variants::tests(),
+        of("second", ui::tests),
+        of("first", variants::tests),
     ];
     libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
+}
+
+/// What belongs to this share: see [`harness::has_share`].
+fn of(share: &str, tests: fn() -> Vec<Trial>) -> Vec<Trial> {
+    if harness::has_share(share) { tests() } else { vec![] }
 }
