@@ -68,7 +68,7 @@ impl<M: Mechanism> Pages<M> {
 
     /// Blocks with idle pages, those that go first first.
     fn next_to_go(&self, turn: &Turn, reached: u64) -> Vec<usize> {
-        let mut residents = self.residents(turn, |_, block| block.idle(reached) - block.advice().pinned_device);
+        let mut residents = self.residents(turn, |number, block| Self::evictable(block, number, &[], reached));
         residents.sort_by(|a, b| b.distance.total_cmp(&a.distance));
         residents.into_iter().map(|resident| resident.block).collect()
     }
@@ -78,7 +78,7 @@ impl<M: Mechanism> Pages<M> {
         let (m, cell) = (&self.mechanism, &self.cells[number]);
         let since = m.now();
         let mut block = lock(&cell.state);
-        let idle = block.idle(reached) - block.advice().pinned_device;
+        let idle = Self::evictable(&block, number, &[], reached);
         let (stale, slots) = (block.stale & idle, block.slots());
         if stale.is_empty() {
             return idle.count();

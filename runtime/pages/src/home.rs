@@ -30,7 +30,7 @@ impl<M: Mechanism> Pages<M> {
         loop {
             let mut residents = self.residents(turn, |number, block| {
                 let passed = failed.iter().any(|(block, _)| *block == number);
-                if passed { Mask::NONE } else { self.evictable(block, number, keep, reached) }
+                if passed { Mask::NONE } else { Self::evictable(block, number, keep, reached) }
             });
             let goes = match demand {
                 Demand::For(newcomers, free) => {
@@ -46,7 +46,7 @@ impl<M: Mechanism> Pages<M> {
                 let (number, many) = goes[job];
                 let block = lock(&self.cells[number].state);
                 // It may be another one by now.
-                let idle = leaving(self.evictable(&block, number, keep, reached), many);
+                let idle = leaving(Self::evictable(&block, number, keep, reached), many);
                 if !idle.is_empty() {
                     let done = self.bring_home(number, block, idle, Content::Kept, Cause::Eviction, || ());
                     let mut outcomes = lock(&outcomes);
@@ -84,8 +84,7 @@ impl<M: Mechanism> Pages<M> {
         let newest = self.newest(reached);
         let mut later = BTreeMap::new();
         let mut residents = self.residents(turn, |number, block| {
-            let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
-            let pages = block.device - block.held() - block.advice().pinned_device - kept;
+            let pages = spare(block, number, keep) - block.held();
             let point = block.points(pages, reached).max().unwrap_or(0);
             if newest == Some(point) {
                 return block.idle(reached) & pages;
@@ -134,9 +133,8 @@ impl<M: Mechanism> Pages<M> {
     }
 
     /// Pages of a block that may leave the device for others.
-    fn evictable(&self, block: &Block, number: usize, keep: &[Part], reached: u64) -> Mask {
-        let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
-        block.idle(reached) - kept - block.advice().pinned_device
+    pub(crate) fn evictable(block: &Block, number: usize, keep: &[Part], reached: u64) -> Mask {
+        block.idle(reached) & spare(block, number, keep)
     }
 
     /// Brings everything home that no launch uses and that is not pinned to the device, so that a program can go on without it.
@@ -292,6 +290,12 @@ impl<M: Mechanism> Pages<M> {
         self.pool.give(pages.iter().map(|page| slots[page]));
         self.tell(number, pages, |first, pages| Happening::Left { first, pages, cause });
     }
+}
+
+/// Pages of a block in device memory that are neither pinned there nor in `keep`.
+fn spare(block: &Block, number: usize, keep: &[Part]) -> Mask {
+    let kept = keep.binary_search_by_key(&number, |part| part.block).map_or(Mask::NONE, |at| keep[at].all);
+    block.device - kept - block.advice().pinned_device
 }
 
 /// What blocks that should go wait for.
