@@ -4,14 +4,11 @@
 //! As in `probe`: memory of its own, which no launch uses while the host touches it.
 #![allow(unsafe_code)]
 
-use super::{Shown, Views};
+use super::{Shown, Views, alone::Alone};
 use crate::{
     addr::{BLOCK, DeviceAddr, PAGE, Span},
     error::{Error, Result},
-    gpu::{
-        Device, DeviceMemory, Import, Part, Pipeline, PipelineSource, Queue, QueueOptions, SWEEP_SPIRV, Timers,
-        VulkanQueue, Way, plan::Dispatch,
-    },
+    gpu::{Device, DeviceMemory, Import, Part, SWEEP_SPIRV, Timers, Way},
     os::mapping::{Backing, Mapping},
 };
 use std::{
@@ -35,9 +32,6 @@ const ROUNDS: usize = 4;
 const QUAD: u32 = 16;
 const THREADS: u32 = 64;
 const EACH: u32 = 16;
-
-/// A generous bound for a sweep of some megabytes.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Measures them. Where the device cannot use the host's memory in place, that counts as dear as copying there and back.
 ///
@@ -106,20 +100,15 @@ fn shortest(run: impl Fn() -> Result<()>) -> Result<Duration> {
 
 /// A kernel that goes through memory.
 struct Sweep {
-    queue: Queue,
-    pipeline: Arc<Pipeline>,
+    kernel: Alone,
     timers: Arc<Timers>,
 }
 
 impl Sweep {
     fn new(device: &Arc<Device>) -> Result<Self> {
-        let words: Vec<u32> = SWEEP_SPIRV.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-        let source = PipelineSource { words: &words, entry: "main", push_constants: 16, constants: &[] };
         // SAFETY: the module is the project's own and needs only required features.
-        let pipeline = unsafe { Pipeline::new(device, &source) }?;
-        let options = QueueOptions { group: 1, spin: Duration::ZERO, launch_limit: None };
-        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options);
-        Ok(Sweep { queue, pipeline, timers: Timers::new(device) })
+        let kernel = unsafe { Alone::new(device, SWEEP_SPIRV, 16) }?;
+        Ok(Sweep { kernel, timers: Timers::new(device) })
     }
 
     /// How long reading pages takes, and reading and writing them.
@@ -138,17 +127,8 @@ impl Sweep {
         let timer = self.timers.take()?;
         let mut args = at.0.to_ne_bytes().to_vec();
         args.extend([quads.to_ne_bytes(), change.to_ne_bytes()].concat());
-        let dispatch = Dispatch {
-            pipeline: self.pipeline.clone(),
-            args: args.as_slice().into(),
-            timer: timer.clone(),
-            owners: Default::default(),
-            groups: [quads.div_ceil(EACH * THREADS), 1, 1],
-            uses: Default::default(),
-        };
         let began = Instant::now();
-        let point = self.queue.launch(dispatch, || 0, |_| ())?;
-        self.queue.wait(point, Some(LIMIT))?;
+        self.kernel.run(&args, quads.div_ceil(EACH * THREADS), timer.clone())?;
         // By the host's clock, which counts starting and waiting, where the device has none.
         timer.map_or_else(|| Ok(began.elapsed()), |timer| timer.elapsed())
     }

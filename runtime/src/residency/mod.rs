@@ -4,6 +4,7 @@
 //! `mover` carries out, and CPU faults bring them back; `waiting` has the faults that cannot be served at once. Both find the heap's own
 //! memory through `imports`. What is possible here is tried by `probe`, and decided on by `plan`. Kernels are `lowering`'s.
 
+mod alone;
 mod costs;
 mod discrete;
 mod hinted;

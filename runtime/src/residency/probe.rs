@@ -4,18 +4,15 @@
 //! The probe writes and reads words of a mapping that it owns, while no launch runs on it.
 #![allow(unsafe_code)]
 
-use super::{Shown, Views};
+use super::{Shown, Views, alone::Alone};
 use crate::{
     addr::{BLOCK, DeviceAddr, PAGE, Span},
     capabilities::Probe,
     error::{Error, Result},
-    gpu::{
-        Device, DeviceMemory, Import, PROBE_SPIRV, Part, Pipeline, PipelineSource, Queue, QueueOptions, VulkanQueue,
-        Way, plan::Dispatch,
-    },
+    gpu::{Device, DeviceMemory, Import, PROBE_SPIRV, Part, Way},
     os::mapping::{Backing, Mapping},
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// What trying unified placement showed.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +47,6 @@ impl Findings {
         ]
     }
 }
-
-/// A generous bound: the probe's kernel takes microseconds.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Imports two blocks of memory of this backing, through the view that is `shown`, and has the device read and write them.
 ///
@@ -146,33 +140,16 @@ pub(super) fn device_memory(device: &Arc<Device>, way: Way) -> Result<()> {
     })
 }
 
-/// Runs the probe's kernel on a queue of its own.
-struct Ask {
-    queue: Queue,
-    pipeline: Arc<Pipeline>,
-}
+/// Runs the probe's kernel.
+struct Ask(Alone);
 
 impl Ask {
     fn new(device: &Arc<Device>) -> Result<Self> {
-        let words: Vec<u32> = PROBE_SPIRV.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-        let source = PipelineSource { words: &words, entry: "main", push_constants: 8, constants: &[] };
         // SAFETY: the module is the project's own and needs only required features.
-        let pipeline = unsafe { Pipeline::new(device, &source) }?;
-        let options = QueueOptions { group: 1, spin: Duration::ZERO, launch_limit: None };
-        let queue = Queue::new(Arc::new(VulkanQueue::new(device)?), options);
-        Ok(Ask { queue, pipeline })
+        unsafe { Alone::new(device, PROBE_SPIRV, 8) }.map(Ask)
     }
 
     fn ask(&self, at: DeviceAddr) -> Result<()> {
-        let dispatch = Dispatch {
-            pipeline: self.pipeline.clone(),
-            args: at.0.to_ne_bytes().as_slice().into(),
-            timer: None,
-            owners: Default::default(),
-            groups: [1; 3],
-            uses: Default::default(),
-        };
-        let point = self.queue.launch(dispatch, || 0, |_| ())?;
-        self.queue.wait(point, Some(LIMIT))
+        self.0.run(&at.0.to_ne_bytes(), 1, None)
     }
 }
